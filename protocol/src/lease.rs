@@ -1,0 +1,169 @@
+//! The life of a lease as both sides name it, and how it ended.
+
+use crate::blob::BlobId;
+use crate::ids::{GpuId, JobId, LeaseId};
+use crate::job::JobSpec;
+use crate::money::{BasisPoints, HourlyPrice};
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// Where a lease stands. A rig reports up to `finished`, `failed` or `refused`; the rest is the marketplace's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum LeaseState {
+    /// Granted by the marketplace, not yet answered by the rig.
+    Offered,
+    /// The rig took it.
+    Accepted,
+    /// The image is on its way.
+    Pulling,
+    /// The container is being made.
+    Starting,
+    /// The container runs; this is the only state in which time is billed.
+    Running,
+    /// Frozen; not billed.
+    Paused,
+    /// Being stopped, by whoever.
+    Reclaiming,
+    /// Outputs are on their way to the marketplace.
+    Uploading,
+    /// The rig is done, and reports how it ended.
+    Finished,
+    /// The marketplace holds every output under the CID that the rig named.
+    Verified,
+    /// The last voucher is out; nothing more will change.
+    Settled,
+    /// The job or the rig could not go on.
+    Failed,
+    /// The rig did not take it.
+    Refused,
+    /// The rig fell silent; the job was given to another.
+    Lost,
+}
+
+impl LeaseState {
+    /// Whether the rig has said its last word on it.
+    pub fn is_over_for_rig(self) -> bool {
+        matches!(
+            self,
+            Self::Finished
+                | Self::Verified
+                | Self::Settled
+                | Self::Failed
+                | Self::Refused
+                | Self::Lost
+        )
+    }
+
+    /// The name on the wire and on screen.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Offered => "offered",
+            Self::Accepted => "accepted",
+            Self::Pulling => "pulling",
+            Self::Starting => "starting",
+            Self::Running => "running",
+            Self::Paused => "paused",
+            Self::Reclaiming => "reclaiming",
+            Self::Uploading => "uploading",
+            Self::Finished => "finished",
+            Self::Verified => "verified",
+            Self::Settled => "settled",
+            Self::Failed => "failed",
+            Self::Refused => "refused",
+            Self::Lost => "lost",
+        }
+    }
+}
+
+/// Why a lease ended. Stable codes; anyone may branch on them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum EndCode {
+    /// Exit code 0 and every output sealed.
+    Completed,
+    /// The job ended with another exit code, or by a signal.
+    JobFailed,
+    /// The job outgrew its memory limit.
+    OutOfMemory,
+    /// The renter cancelled it.
+    Cancelled,
+    /// The renter's money ran out.
+    OutOfFunds,
+    /// It ran as long as its deadline allows.
+    DeadlineReached,
+    /// The owner took the GPU back.
+    Reclaimed,
+    /// The marketplace's vouchers fell too far behind the rig's own meter.
+    PaymentBehind,
+    /// The rig could not reach the marketplace and stopped the job before it would be given away.
+    Fenced,
+    /// No such image, or no such digest.
+    ImageNotFound,
+    /// The registry sent bytes that do not match the digest.
+    ImageTampered,
+    /// An output is missing, too large, or not a plain file.
+    OutputRefused,
+    /// This rig does not take such a job (its rules, or what its sandbox can enforce).
+    NotAccepted,
+    /// Docker was away, or restarted under the job.
+    SandboxFailed,
+}
+
+impl EndCode {
+    /// Whether the job may be given to another rig: the job itself was not at fault.
+    pub fn may_retry(self) -> bool {
+        matches!(
+            self,
+            Self::Reclaimed
+                | Self::Fenced
+                | Self::NotAccepted
+                | Self::SandboxFailed
+                | Self::PaymentBehind
+        )
+    }
+}
+
+/// One sealed output.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Output {
+    /// Where the job wrote it, as in its spec.
+    pub path: String,
+    /// Its content.
+    pub cid: BlobId,
+    /// Its length in bytes.
+    pub bytes: u64,
+}
+
+/// How a lease ended, as the rig says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Ending {
+    /// The code.
+    pub code: EndCode,
+    /// The container's exit code, where it ran to an end (137 after SIGKILL).
+    pub exit_code: Option<i64>,
+    /// For people: what happened, and why.
+    pub message: String,
+    /// What the job made, in the order of its spec; only after [`EndCode::Completed`].
+    pub outputs: Vec<Output>,
+}
+
+/// The marketplace gives a lease to a rig whose standing offer won.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct LeaseGrant {
+    /// The lease.
+    pub lease: LeaseId,
+    /// The renter's job.
+    pub job: JobId,
+    /// Which of the rig's GPUs.
+    pub gpus: Vec<GpuId>,
+    /// What to run.
+    pub spec: JobSpec,
+    /// What the renter pays for an hour of running.
+    pub price: HourlyPrice,
+    /// The marketplace's share of it.
+    pub fee: BasisPoints,
+    /// Running time already covered by the renter's reserved money, in ms. The rig stops there by itself;
+    /// heartbeat replies may raise it.
+    pub funded_ms: u64,
+}
