@@ -37,7 +37,7 @@ fn gamma_and_tone_rise_from_black_to_white() {
     assert!((gamma(0.214) - 0.5).abs() < 2e-3, "middle grey");
     let mut last = -1.0;
     for i in 0..100 {
-        let grey = toned(vec3(1.0, 1.0, 1.0) * (i as f32 * 0.05)).x;
+        let grey = toned(vec3(1.0, 1.0, 1.0) * (i as f32 * 0.01 * WHITE)).x;
         assert!(grey > last && grey <= 1.0);
         last = grey;
     }
