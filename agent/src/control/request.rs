@@ -1,0 +1,50 @@
+//! What the local API asks of the daemon. The server holds no state: each request carries the channel on
+//! which the daemon answers it.
+
+use sublet_protocol::ids::LeaseId;
+use sublet_protocol::local::{
+    BenchView, Doctor, Gpus, Jobs, PauseRequest, PauseView, Status, Wallet,
+};
+use sublet_protocol::problem::Problem;
+use tokio::sync::oneshot;
+
+/// Where the daemon sends its answer. Dropping it counts as "unavailable"; so does an answer that comes after
+/// the server's patience ([`super::ANSWER_WITHIN`], [`super::DOCTOR_WITHIN`]).
+pub type Answer<T> = oneshot::Sender<Result<T, Problem>>;
+
+/// One request of a window, a tray or the command line.
+#[derive(Debug)]
+pub enum Request {
+    /// How things stand. Also asked once a second by each listener to the live view.
+    Status(Answer<Status>),
+    /// Every GPU that was found.
+    Gpus(Answer<Gpus>),
+    /// Every lease, newest first.
+    Jobs(Answer<Jobs>),
+    /// The end of a job's output.
+    Log {
+        /// Whose.
+        lease: LeaseId,
+        /// How many lines at most, 1 to [`super::LOG_LINES_MAX`].
+        lines: u32,
+        /// Where the text goes.
+        answer: Answer<String>,
+    },
+    /// What was earned, and what proves it.
+    Wallet(Answer<Wallet>),
+    /// Rent nothing for a while. Answered once the wish is stored.
+    Pause {
+        /// For how long.
+        request: PauseRequest,
+        /// The pause now in force.
+        answer: Answer<PauseView>,
+    },
+    /// End the pause. Answered once the wish is stored; resuming what is not paused is fine.
+    Resume(Answer<()>),
+    /// How the benchmark goes, or how the last one came out.
+    Bench(Answer<BenchView>),
+    /// Start a benchmark; `conflict` while a job runs or another benchmark does.
+    StartBench(Answer<BenchView>),
+    /// Look at everything that renting needs.
+    Doctor(Answer<Doctor>),
+}
