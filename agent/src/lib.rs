@@ -1,4 +1,16 @@
 //! The agent that rents out idle GPUs: `daemon` joins the parts, `cli` speaks to it through `control`, and the
 //! other modules each know one piece of the outside world.
+#![cfg_attr(
+    test,
+    allow(
+        clippy::unwrap_used,
+        clippy::expect_used,
+        clippy::panic,
+        reason = "a test may stop at once"
+    )
+)]
 
+pub mod child;
 pub mod control;
+pub mod probe;
+pub mod sensors;
