@@ -3,6 +3,8 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sublet_protocol::ids::{GpuId, IdError};
+
 use super::{NvidiaGpu, PciAddress};
 use crate::probe::{Adapter, AdapterKind};
 
@@ -15,7 +17,7 @@ pub use crate::probe::AdapterKind as GpuKind;
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gpu {
     /// Stays the same over restarts: NVML's identifier where there is one.
-    pub id: String,
+    pub id: GpuId,
     /// Product name.
     pub name: String,
     /// What kind of GPU it is.
@@ -30,36 +32,58 @@ pub struct Gpu {
 
 /// Joins both lists. They are matched by PCI address; where an adapter tells none, by name, if exactly one GPU on each
 /// side is left with that name.
-#[must_use]
-pub fn inventory(nvidia: &[Arc<NvidiaGpu>], adapters: &[Adapter]) -> Vec<Gpu> {
+///
+/// # Errors
+/// When NVIDIA's library gives a GPU an identifier that cannot be used as one.
+pub fn inventory(nvidia: &[Arc<NvidiaGpu>], adapters: &[Adapter]) -> Result<Vec<Gpu>, IdError> {
     let mut adapters = one_for_each_device(adapters);
-    let mut gpus: Vec<Gpu> = nvidia
+    let mut pairs: Vec<Pair> = nvidia
         .iter()
-        .map(|card| Gpu {
-            id: card.uuid.clone(),
-            name: card.name.clone(),
-            kind: GpuKind::Discrete,
-            pci: Some(card.pci),
-            nvidia: Some(Arc::clone(card)),
+        .map(|card| Pair {
+            card: Arc::clone(card),
             adapter: take(&mut adapters, |adapter| adapter.pci == Some(card.pci)),
         })
         .collect();
-    match_by_name(&mut gpus, &mut adapters);
-    for gpu in &mut gpus {
-        if let Some(adapter) = &gpu.adapter {
-            gpu.kind = adapter.kind;
-        }
+    match_by_name(&mut pairs, &mut adapters);
+
+    let mut gpus = Vec::new();
+    for Pair { card, adapter } in pairs {
+        gpus.push(Gpu {
+            id: GpuId::new(&card.uuid)?,
+            name: card.name.clone(),
+            kind: adapter
+                .as_ref()
+                .map_or(GpuKind::Discrete, |adapter| adapter.kind),
+            pci: Some(card.pci),
+            nvidia: Some(card),
+            adapter,
+        });
     }
-    gpus.extend(adapters.into_iter().map(|adapter| Gpu {
-        id: derived_id(&adapter),
-        name: adapter.name.clone(),
-        kind: adapter.kind,
-        pci: adapter.pci,
-        nvidia: None,
-        adapter: Some(adapter),
-    }));
-    number_the_same(&mut gpus);
-    gpus
+    let mut times: HashMap<String, u32> = HashMap::new();
+    for adapter in adapters {
+        let text = derived_id(&adapter);
+        let times = times.entry(text.clone()).or_default();
+        *times += 1;
+        gpus.push(Gpu {
+            id: GpuId::new(if *times == 1 {
+                text
+            } else {
+                format!("{text}-{times}")
+            })?,
+            name: adapter.name.clone(),
+            kind: adapter.kind,
+            pci: adapter.pci,
+            nvidia: None,
+            adapter: Some(adapter),
+        });
+    }
+    Ok(gpus)
+}
+
+/// A card and the adapter that computes on it.
+struct Pair {
+    card: Arc<NvidiaGpu>,
+    adapter: Option<Adapter>,
 }
 
 /// The same card appears once for each graphics interface: the preferred one stays.
@@ -102,21 +126,17 @@ fn trusted_addresses(adapters: &[Adapter]) -> Vec<Adapter> {
         .collect()
 }
 
-fn match_by_name(gpus: &mut [Gpu], adapters: &mut Vec<Adapter>) {
-    let lacking = |gpus: &[Gpu], name: &str| {
-        gpus.iter()
-            .filter(|gpu| gpu.adapter.is_none() && gpu.name == name)
-            .count()
-    };
-    for place in 0..gpus.len() {
-        let name = gpus[place].name.clone();
+fn match_by_name(pairs: &mut [Pair], adapters: &mut Vec<Adapter>) {
+    for place in 0..pairs.len() {
+        let name = pairs[place].card.name.clone();
+        let lacks = |pair: &&Pair| pair.adapter.is_none() && pair.card.name == name;
         let fits = |adapter: &Adapter| {
             adapter.vendor == NVIDIA && adapter.pci.is_none() && adapter.name == name
         };
-        let unambiguous = lacking(gpus, &name) == 1
-            && adapters.iter().filter(|adapter| fits(adapter)).count() == 1;
-        if gpus[place].adapter.is_none() && unambiguous {
-            gpus[place].adapter = take(adapters, fits);
+        let lacking = pairs.iter().filter(lacks).count();
+        let fitting = adapters.iter().filter(|adapter| fits(adapter)).count();
+        if pairs[place].adapter.is_none() && lacking == 1 && fitting == 1 {
+            pairs[place].adapter = take(adapters, fits);
         }
     }
 }
@@ -135,23 +155,162 @@ fn derived_id(adapter: &Adapter) -> String {
     }
 }
 
-/// Letters, digits and single dashes. What stands in parentheses is left out: it is a version that changes.
+/// Letters, digits and single dashes, short enough for an identifier. What stands in parentheses is left out: it is a
+/// version that changes.
 fn plain(text: &str) -> String {
     let before = text.split('(').next().unwrap_or(text).to_lowercase();
     let words: Vec<&str> = before
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !word.is_empty())
         .collect();
-    words.join("-")
+    words.join("-").chars().take(40).collect()
 }
 
-fn number_the_same(gpus: &mut [Gpu]) {
-    let mut count: HashMap<String, u32> = HashMap::new();
-    for gpu in gpus {
-        let times = count.entry(gpu.id.clone()).or_default();
-        *times += 1;
-        if *times > 1 {
-            gpu.id = format!("{}-{times}", gpu.id);
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::probe::{AdapterId, Backend, Limits};
+
+    fn adapter(backend: Backend, name: &str, pci: Option<&str>) -> Adapter {
+        Adapter {
+            id: AdapterId::new(format!("{backend}-{name}")),
+            name: name.into(),
+            vendor: if name.starts_with("NVIDIA") {
+                NVIDIA
+            } else {
+                0x1002
+            },
+            device: 7,
+            kind: AdapterKind::Discrete,
+            backend,
+            driver: "driver".into(),
+            driver_info: "1".into(),
+            pci: pci.map(|text| text.parse().unwrap()),
+            limits: Limits {
+                buffer_bytes: 1 << 30,
+                binding_bytes: 1 << 30,
+                workgroup_invocations: 1024,
+                workgroup_memory_bytes: 32768,
+            },
+            has_timestamps: true,
         }
+    }
+
+    fn card(uuid: &str, name: &str, pci: &str) -> Arc<NvidiaGpu> {
+        Arc::new(NvidiaGpu {
+            uuid: uuid.into(),
+            name: name.into(),
+            pci: pci.parse().unwrap(),
+            memory_total_bytes: 24 << 30,
+            driver_version: "550.90.07".into(),
+            compute_capability: Some((8, 9)),
+            power_limits: None,
+            slowdown_temperature_c: None,
+            shutdown_temperature_c: None,
+            fans: 1,
+        })
+    }
+
+    fn joined(gpus: &[Gpu]) -> Vec<(&str, Option<&str>)> {
+        gpus.iter()
+            .map(|gpu| {
+                (
+                    gpu.id.as_str(),
+                    gpu.adapter.as_ref().map(|adapter| adapter.id.as_str()),
+                )
+            })
+            .collect()
+    }
+
+    #[test]
+    fn twins_are_told_apart_by_their_addresses_in_either_spelling() {
+        let cards = [
+            card("GPU-b", "NVIDIA X", "00000000:B3:00.0"),
+            card("GPU-a", "NVIDIA X", "00000000:65:00.0"),
+        ];
+        let mut twins = [
+            adapter(Backend::Vulkan, "NVIDIA X", Some("0000:65:00.0")),
+            adapter(Backend::Vulkan, "NVIDIA X", Some("0000:b3:00.0")),
+        ];
+        twins[1].id = AdapterId::new("the other");
+        let gpus = inventory(&cards, &twins).unwrap();
+        assert_eq!(
+            joined(&gpus),
+            [
+                ("GPU-b", Some("the other")),
+                ("GPU-a", Some("vulkan-NVIDIA X"))
+            ]
+        );
+    }
+
+    #[test]
+    fn an_adapter_without_an_address_is_matched_by_a_name_that_only_one_card_has() {
+        let nameless = [adapter(Backend::Vulkan, "NVIDIA X", None)];
+        let one = inventory(&[card("GPU-a", "NVIDIA X", "1:0.0")], &nameless).unwrap();
+        assert_eq!(joined(&one), [("GPU-a", Some("vulkan-NVIDIA X"))]);
+
+        let twins = [
+            card("GPU-a", "NVIDIA X", "1:0.0"),
+            card("GPU-b", "NVIDIA X", "2:0.0"),
+        ];
+        let ambiguous = inventory(&twins, &nameless).unwrap();
+        assert_eq!(
+            joined(&ambiguous),
+            [
+                ("GPU-a", None),
+                ("GPU-b", None),
+                ("dev-10de-0007-nvidia-x", Some("vulkan-NVIDIA X"))
+            ],
+            "which of the two it is cannot be known"
+        );
+    }
+
+    #[test]
+    fn a_card_that_several_interfaces_show_is_one() {
+        let shown = [
+            adapter(Backend::Dx12, "AMD Y", Some("0000:03:00.0")),
+            adapter(Backend::Vulkan, "AMD Y", Some("0000:03:00.0")),
+            adapter(Backend::Other, "AMD Y", None),
+        ];
+        let gpus = inventory(&[], &shown).unwrap();
+        assert_eq!(
+            joined(&gpus),
+            [("pci-0000-03-00-0-amd-y", Some("vulkan-AMD Y"))]
+        );
+    }
+
+    #[test]
+    fn an_address_that_twins_share_is_not_believed() {
+        let looked_up = [
+            adapter(Backend::Dx12, "NVIDIA X", Some("0000:65:00.0")),
+            adapter(Backend::Dx12, "NVIDIA X", Some("0000:65:00.0")),
+        ];
+        let gpus = inventory(&[card("GPU-a", "NVIDIA X", "65:00.0")], &looked_up).unwrap();
+        assert_eq!(gpus[0].adapter, None);
+        assert_eq!(gpus.len(), 3);
+        assert_ne!(gpus[1].id, gpus[2].id);
+    }
+
+    #[test]
+    fn software_keeps_its_identity_when_its_version_changes() {
+        let id_of = |name: &str| {
+            let mut software = adapter(Backend::Vulkan, name, None);
+            software.kind = AdapterKind::Software;
+            inventory(&[], &[software]).unwrap()[0].id.clone()
+        };
+        assert_eq!(
+            id_of("llvmpipe (LLVM 15.0.6, 256 bits)").as_str(),
+            "sw-llvmpipe"
+        );
+        assert_eq!(
+            id_of("llvmpipe (LLVM 17.0.1, 512 bits)").as_str(),
+            "sw-llvmpipe"
+        );
+    }
+
+    #[test]
+    fn long_names_still_make_an_identifier() {
+        let long = adapter(Backend::Vulkan, &"AMD ".repeat(60), Some("0000:03:00.0"));
+        assert!(inventory(&[], &[long]).is_ok());
     }
 }

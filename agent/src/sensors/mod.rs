@@ -10,6 +10,8 @@ pub mod reading;
 pub mod watch;
 
 mod nvidia_device;
+#[cfg(test)]
+mod nvidia_tests;
 
 pub use inventory::{Gpu, GpuKind, inventory};
 pub use nvidia::{Library, NvidiaSensor, Snapshot};
