@@ -12,6 +12,7 @@ pub mod watch;
 mod nvidia_device;
 #[cfg(test)]
 mod nvidia_tests;
+mod wire;
 
 pub use inventory::{Gpu, GpuKind, inventory};
 pub use nvidia::{Library, NvidiaSensor, Snapshot};

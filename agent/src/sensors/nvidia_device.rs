@@ -131,9 +131,8 @@ impl GpuTelemetry {
         }
     }
 
-    /// The error that calls for opening the library again, if one of the sensors met it.
-    #[must_use]
-    pub fn reopening_error(&self) -> Option<&SensorError> {
+    /// Every error that a sensor met.
+    pub(super) fn errors(&self) -> impl Iterator<Item = &SensorError> {
         [
             self.temperature_c.value.as_ref().err(),
             self.memory_temperature_c.value.as_ref().err(),
@@ -150,7 +149,12 @@ impl GpuTelemetry {
         ]
         .into_iter()
         .flatten()
-        .find(|error| error.needs_reopening())
+    }
+
+    /// The error that calls for opening the library again, if one of the sensors met it.
+    #[must_use]
+    pub fn reopening_error(&self) -> Option<&SensorError> {
+        self.errors().find(|error| error.needs_reopening())
     }
 }
 
