@@ -3,6 +3,7 @@
 use crate::gpu::Telemetry;
 use crate::ids::LeaseId;
 use crate::lease::{Ending, LeaseGrant, LeaseState};
+use crate::problem::Problem;
 use crate::reason::{Reason, RigState};
 use crate::usage::SignedUsage;
 use crate::voucher::VoucherStatement;
@@ -63,6 +64,20 @@ pub struct HeartbeatReply {
     pub funding: Vec<Funding>,
     /// Leases the marketplace has settled: the rig need not report them again.
     pub settled: Vec<LeaseId>,
+    /// Lease reports that were not taken, each with the reason. The other reports of the same heartbeat were
+    /// taken all the same, and the heartbeat as a whole counts: one bad report costs no other lease its usage.
+    #[serde(default)]
+    pub refused: Vec<LeaseProblem>,
+}
+
+/// One lease report that was not taken: what is stored of that lease stays as it was before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LeaseProblem {
+    /// Which lease.
+    pub lease: LeaseId,
+    /// Why: `usage_went_back`, `usage_too_far`, `bad_signature`, `conflict` (an impossible change of state, or
+    /// outputs that are not here yet), `not_found` (not a lease of this rig: it may forget it), `bad_request`.
+    pub problem: Problem,
 }
 
 /// Running time of a lease that is covered, in ms since it began. Never shrinks.

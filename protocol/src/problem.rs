@@ -76,6 +76,8 @@ codes! {
     Conflict, "conflict", 409, "That cannot be done now";
     /// Used time went backwards.
     UsageWentBack, "usage_went_back", 409, "Used time cannot shrink";
+    /// More used time than has passed since the lease was granted.
+    UsageTooFar, "usage_too_far", 409, "More time was claimed than has passed";
     /// The bytes are not those of the CID.
     CidMismatch, "cid_mismatch", 422, "The bytes do not match their CID";
     /// The job spec is refused.
@@ -86,6 +88,10 @@ codes! {
     TooLarge, "too_large", 413, "That is too large";
     /// Too many requests.
     TooMany, "too_many", 429, "Too many requests";
+    /// The path exists, but not for this method.
+    MethodNotAllowed, "method_not_allowed", 405, "That path does not take this method";
+    /// The range lies beyond the bytes there are.
+    BadRange, "bad_range", 416, "There are no such bytes";
     /// The server could not do it, and it is not the caller's fault.
     Internal, "internal", 500, "The server could not do that";
     /// Shutting down, or a part is away.

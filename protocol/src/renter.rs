@@ -74,6 +74,13 @@ pub struct LeaseView {
     pub ending: Option<Ending>,
 }
 
+/// `GET /v1/jobs`
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct JobList {
+    /// The renter's own, newest first, at most 100.
+    pub jobs: Vec<JobView>,
+}
+
 /// `POST /v1/jobs`: the body is the job spec (YAML, `application/yaml`); this comes back.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct Submitted {
@@ -94,9 +101,12 @@ pub struct AccountView {
     pub spent: MicroUsd,
 }
 
-/// `GET /v1/jobs/{job}/logs?offset=…&wait_ms=…`
+/// `GET /v1/jobs/{job}/logs?lease=…&offset=…&wait_ms=…`: without `lease`, the log of the newest one.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LogChunk {
+    /// Whose log this is; absent while the job has no lease.
+    #[serde(default)]
+    pub lease: Option<LeaseId>,
     /// Where the text begins, in bytes since the lease's log began.
     pub offset: u64,
     /// Whole lines, stdout and stderr as they came. Bytes that are not UTF-8 are replaced.
@@ -108,6 +118,8 @@ pub struct LogChunk {
 }
 
 /// `POST /v1/rigs/{rig}/leases/{lease}/logs`: appended only if `offset` is where the log ends, so a repeat does no harm.
+/// The answer is a [`LogPosition`]; an `offset` beyond the end is refused with `conflict`, and a log that is full
+/// (the marketplace's limit) with `too_large`: the rig then sends no more of it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
 pub struct LogAppend {
     /// Where this text begins, in bytes.
@@ -116,4 +128,11 @@ pub struct LogAppend {
     pub text: String,
     /// The log is complete.
     pub end: bool,
+}
+
+/// Where a lease's log ends now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct LogPosition {
+    /// The next append begins here, in bytes.
+    pub next_offset: u64,
 }
