@@ -134,6 +134,9 @@ pub struct Wallet {
     pub voucher: Option<SignedVoucher>,
     /// Every earning, newest first.
     pub earnings: Vec<Earning>,
+    /// Where a chain would pay to: the address of the payout key, `0x` and 40 hexadecimal digits.
+    #[serde(default)]
+    pub payout_address: Option<String>,
 }
 
 /// What one lease earned, and the voucher that proves it.
