@@ -1,0 +1,114 @@
+//! What happened outside.
+
+use sublet_protocol::heartbeat::{Command, Funding};
+use sublet_protocol::ids::LeaseId;
+use sublet_protocol::lease::{EndCode, Output};
+
+/// One thing that happened.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Event {
+    /// A second went by.
+    Tick,
+    /// The owner pauses, until a wall-clock time or until further notice.
+    Pause {
+        /// When it ends, ms since 1970.
+        until_wall_ms: Option<u64>,
+    },
+    /// The owner takes a pause back.
+    Resume,
+    /// The marketplace asks for something.
+    Command(Command),
+    /// The marketplace answered a heartbeat.
+    Answered {
+        /// How far running leases are covered.
+        funding: Vec<Funding>,
+        /// Leases that need no more reports.
+        settled: Vec<LeaseId>,
+    },
+    /// The wallet took a voucher: running time of a lease that is proven, in ms.
+    Paid {
+        /// Which lease.
+        lease: LeaseId,
+        /// How much of its time.
+        paid_ms: u64,
+    },
+    /// Something about a lease's container.
+    Container {
+        /// Which lease.
+        lease: LeaseId,
+        /// What.
+        news: News,
+    },
+    /// At start-up: every container of this rig that Docker knows. Whatever is not listed does not exist.
+    Reconciled(Vec<FoundContainer>),
+}
+
+/// News of one lease's container.
+#[derive(Debug, Clone, PartialEq)]
+pub enum News {
+    /// The image is here.
+    Pulled,
+    /// It runs.
+    Started,
+    /// The job says how far it is, in thousandths.
+    Progress(u16),
+    /// It ended by itself.
+    Exited {
+        /// The exit code.
+        code: i64,
+        /// The kernel ended it for memory.
+        out_of_memory: bool,
+        /// How long it ran by Docker's account, in ms.
+        ran_ms: Option<u64>,
+    },
+    /// It was stopped on our word.
+    Killed,
+    /// Its outputs are sealed on this machine.
+    Collected(Vec<Output>),
+    /// The marketplace holds all its outputs.
+    Uploaded,
+    /// Nothing of it is left on this machine.
+    Removed,
+    /// A step could not be done, for good.
+    Failed {
+        /// The code to report.
+        code: EndCode,
+        /// What happened, for people.
+        message: String,
+    },
+    /// Removing it did not work yet; to be tried again.
+    RemovalFailed {
+        /// Why.
+        message: String,
+    },
+}
+
+/// A container that was found at start-up.
+#[derive(Debug, Clone, PartialEq)]
+pub struct FoundContainer {
+    /// The lease on its label.
+    pub lease: LeaseId,
+    /// How it stands.
+    pub state: FoundState,
+}
+
+/// How a found container stands.
+#[derive(Debug, Clone, PartialEq)]
+pub enum FoundState {
+    /// Made, never started.
+    Created,
+    /// Running (or frozen), for so long by Docker's account, in ms.
+    Running {
+        /// Since its start.
+        ran_ms: u64,
+    },
+    /// Over.
+    Exited {
+        /// The exit code.
+        code: i64,
+        /// The kernel ended it for memory.
+        out_of_memory: bool,
+        /// How long it ran, in ms.
+        ran_ms: u64,
+    },
+}

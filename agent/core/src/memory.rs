@@ -1,0 +1,44 @@
+//! What the agent must not forget: stored after every change, before anything rests on it.
+
+use crate::lease::Lease;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
+use sublet_protocol::ids::{GpuId, LeaseId};
+
+/// The core's whole state. What the owner wants stands apart from what goes on.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Memory {
+    /// The owner's word, kept across restarts.
+    pub pause: Option<Pause>,
+    /// Leases that are not archived yet.
+    pub leases: BTreeMap<LeaseId, Lease>,
+    /// The highest command taken in.
+    pub commands_seen: u64,
+    /// GPUs that are too hot and have not cooled down far enough yet.
+    pub cooling: BTreeSet<GpuId>,
+    /// Containers at start-up have been matched with leases; before that nothing new is taken.
+    #[serde(skip)]
+    pub reconciled: bool,
+}
+
+/// The owner said no.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Pause {
+    /// When it ends, ms since 1970; absent is when the owner says so.
+    pub until_wall_ms: Option<u64>,
+}
+
+impl Memory {
+    /// The lease that holds a GPU, if any: from acceptance until its container is gone.
+    pub fn holder(&self, gpu: &GpuId) -> Option<&Lease> {
+        self.leases
+            .values()
+            .find(|lease| lease.holds_gpu() && lease.grant.gpus.contains(gpu))
+    }
+
+    /// Whether anything is rented.
+    pub fn is_renting(&self) -> bool {
+        self.leases.values().any(Lease::holds_gpu)
+    }
+}

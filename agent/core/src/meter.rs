@@ -1,0 +1,124 @@
+//! Billable time: how long a job ran. Counts on the monotonic clock, so a clock that is set does not matter.
+
+use crate::facts::Moment;
+use serde::{Deserialize, Serialize};
+
+/// Counts the time in which a container runs. Never shrinks.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Meter {
+    counted_ms: u64,
+    /// Since when it counts; meaningless after a restart, so never stored.
+    #[serde(skip)]
+    since_mono_ms: Option<u64>,
+}
+
+/// How far Docker's own account of a run may exceed ours before ours stands: the time in which an event travels.
+const TRAVEL_MS: u64 = 2_000;
+
+impl Meter {
+    /// Time counted up to now, in ms.
+    pub fn used_ms(&self, now: Moment) -> u64 {
+        let running = self
+            .since_mono_ms
+            .map_or(0, |since| now.mono_ms.saturating_sub(since));
+        self.counted_ms.saturating_add(running)
+    }
+
+    /// Whether it counts.
+    pub fn is_running(&self) -> bool {
+        self.since_mono_ms.is_some()
+    }
+
+    /// Begins, or goes on, counting.
+    pub fn start(&mut self, now: Moment) {
+        self.since_mono_ms.get_or_insert(now.mono_ms);
+    }
+
+    /// Brings the stored count up to now, so that a crash loses no more than the time since.
+    pub fn settle(&mut self, now: Moment) {
+        self.counted_ms = self.used_ms(now);
+        if let Some(since) = &mut self.since_mono_ms {
+            *since = now.mono_ms;
+        }
+    }
+
+    /// Stops counting.
+    pub fn stop(&mut self, now: Moment) {
+        self.settle(now);
+        self.since_mono_ms = None;
+    }
+
+    /// Stops counting with the engine's own account of the whole run.
+    pub fn stop_with(&mut self, now: Moment, engine_ms: Option<u64>) {
+        let known_live = self.is_running();
+        self.stop(now);
+        if let (true, Some(engine_ms)) = (known_live, engine_ms) {
+            self.counted_ms = self
+                .counted_ms
+                .max(engine_ms.min(self.counted_ms + TRAVEL_MS));
+        }
+    }
+
+    /// After a restart: the container ran on without us for `engine_ms` in all.
+    pub fn catch_up(&mut self, engine_ms: u64) {
+        self.counted_ms = self.counted_ms.max(engine_ms);
+    }
+
+    /// Holds the count at a bound that both sides know.
+    pub fn cap(&mut self, most_ms: u64) {
+        self.counted_ms = self.counted_ms.min(most_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn at(mono_ms: u64) -> Moment {
+        Moment {
+            mono_ms,
+            wall_ms: 0,
+        }
+    }
+
+    #[test]
+    fn it_counts_running_time_only() {
+        let mut meter = Meter::default();
+        meter.start(at(100));
+        meter.start(at(150));
+        assert_eq!(meter.used_ms(at(400)), 300);
+        meter.stop(at(400));
+        assert_eq!(meter.used_ms(at(9_000)), 300);
+        meter.start(at(9_000));
+        assert_eq!(meter.used_ms(at(9_010)), 310);
+    }
+
+    #[test]
+    fn a_crash_loses_nothing_that_was_settled_and_docker_fills_the_gap() {
+        let mut meter = Meter::default();
+        meter.start(at(0));
+        meter.settle(at(1_000));
+        let stored = serde_json::to_string(&meter).unwrap();
+        let mut again: Meter = serde_json::from_str(&stored).unwrap();
+        assert!(!again.is_running());
+        again.catch_up(5_000);
+        assert_eq!(again.used_ms(at(77)), 5_000);
+        again.catch_up(10);
+        assert_eq!(again.used_ms(at(77)), 5_000);
+    }
+
+    #[test]
+    fn dockers_account_counts_within_reason() {
+        for (engine, expected) in [
+            (Some(1_200), 1_200),
+            (Some(900), 1_000),
+            (Some(99_000), 3_000),
+            (None, 1_000),
+        ] {
+            let mut meter = Meter::default();
+            meter.start(at(0));
+            meter.stop_with(at(1_000), engine);
+            assert_eq!(meter.used_ms(at(5_000)), expected);
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A small world for tests: one card, one software adapter, everything fine; and a driver that plays the outside.
+
+use crate::event::{Event, News};
+use crate::facts::{Docker, Facts, GpuFacts, MarketFacts, Moment, Sensed};
+use crate::{Effect, Memory, Settings, step};
+use sublet_protocol::gpu::{BenchScore, GpuInfo, GpuVendor};
+use sublet_protocol::heartbeat::{Action, Command, StopWhy};
+use sublet_protocol::ids::{GpuId, JobId, LeaseId};
+use sublet_protocol::job;
+use sublet_protocol::lease::{LeaseGrant, Output};
+use sublet_protocol::money::{BasisPoints, HourlyPrice, MicroUsd};
+use sublet_protocol::offer::{HostLimits, SandboxFacts};
+
+pub fn gpu_id(text: &str) -> GpuId {
+    GpuId::new(text).unwrap()
+}
+
+pub fn lease_id(text: &str) -> LeaseId {
+    LeaseId::new(text).unwrap()
+}
+
+pub fn card(id: &str, software: bool) -> GpuFacts {
+    GpuFacts {
+        info: GpuInfo {
+            id: gpu_id(id),
+            name: if software { "llvmpipe" } else { "RTX 4090" }.into(),
+            vendor: if software {
+                GpuVendor::Software
+            } else {
+                GpuVendor::Nvidia
+            },
+            software,
+            memory_bytes: Some(24 << 30),
+            driver: Some("1".into()),
+            pci: None,
+            score: Some(BenchScore {
+                score: 1000,
+                fp32_mflops: 1,
+                bandwidth_mb_s: 1,
+            }),
+        },
+        sensed: (!software).then_some(Sensed {
+            age_ms: 0,
+            temperature_c: Some(50),
+            foreign_processes: Some(0),
+        }),
+        problem: None,
+    }
+}
+
+pub fn fine() -> Facts {
+    Facts {
+        gpus: vec![card("gpu-a", false), card("gpu-b", false)],
+        docker: Docker::Here(SandboxFacts::default()),
+        market: MarketFacts {
+            connected: true,
+            last_answer_mono_ms: 0,
+            fence_ms: Some(72_000),
+            problem: None,
+        },
+        host: HostLimits {
+            cpu_milli: 8_000,
+            memory_bytes: 16 << 30,
+            output_bytes: 1 << 30,
+        },
+        settings_problem: None,
+        ledger_problem: None,
+        owner_needed: None,
+    }
+}
+
+pub const PRICE: HourlyPrice = HourlyPrice(MicroUsd(360_000));
+
+pub fn grant(lease: &str, gpu: &str) -> LeaseGrant {
+    let text = format!(
+        "services:\n  a:\n    image: r/a@sha256:{}\n    x-sublet: {{max_price_per_hour: 1, outputs: [/out/a], deadline: 10m}}\n",
+        "0".repeat(64)
+    );
+    LeaseGrant {
+        lease: lease_id(lease),
+        job: JobId::new("job-1").unwrap(),
+        gpus: vec![gpu_id(gpu)],
+        spec: job::parse(&text).unwrap(),
+        price: PRICE,
+        fee: BasisPoints::new(500).unwrap(),
+        funded_ms: 300_000,
+    }
+}
+
+pub fn grant_command(id: u64, grant: LeaseGrant) -> Event {
+    Event::Command(Command {
+        id,
+        action: Action::Grant {
+            grant: Box::new(grant),
+        },
+    })
+}
+
+pub fn cancel_command(id: u64, lease: &str) -> Event {
+    Event::Command(Command {
+        id,
+        action: Action::Stop {
+            lease: lease_id(lease),
+            why: StopWhy::Cancelled,
+        },
+    })
+}
+
+pub fn output() -> Output {
+    Output {
+        path: "/out/a".into(),
+        cid: sublet_protocol::blob::BlobId::of(b"a"),
+        bytes: 1,
+    }
+}
+
+/// Memory, facts and a clock, moved by events.
+pub struct World {
+    pub memory: Memory,
+    pub settings: Settings,
+    pub facts: Facts,
+    pub now: Moment,
+}
+
+impl World {
+    /// Everything fine, reconciled, at one second.
+    pub fn new() -> Self {
+        let mut world = Self {
+            memory: Memory::default(),
+            settings: Settings::default(),
+            facts: fine(),
+            now: Moment {
+                mono_ms: 1_000,
+                wall_ms: 1_700_000_000_000,
+            },
+        };
+        world.send(Event::Reconciled(Vec::new()));
+        world
+    }
+
+    pub fn send(&mut self, event: Event) -> Vec<Effect> {
+        let (memory, effects) = step(
+            self.memory.clone(),
+            &self.settings,
+            &self.facts,
+            event,
+            self.now,
+        );
+        self.memory = memory;
+        effects
+            .into_iter()
+            .filter(|e| *e != Effect::Report)
+            .collect()
+    }
+
+    /// Lets time go by with the marketplace answering.
+    pub fn pass(&mut self, ms: u64) -> Vec<Effect> {
+        self.now.mono_ms += ms;
+        self.now.wall_ms += ms;
+        self.facts.market.last_answer_mono_ms = self.now.mono_ms;
+        self.send(Event::Tick)
+    }
+
+    pub fn news(&mut self, lease: &str, news: News) -> Vec<Effect> {
+        self.send(Event::Container {
+            lease: lease_id(lease),
+            news,
+        })
+    }
+
+    pub fn lease(&self, lease: &str) -> &crate::lease::Lease {
+        &self.memory.leases[&lease_id(lease)]
+    }
+
+    /// Takes a lease all the way to running.
+    pub fn run(&mut self, lease: &str, gpu: &str) {
+        let id = self.memory.commands_seen + 1;
+        self.send(grant_command(id, grant(lease, gpu)));
+        self.news(lease, News::Pulled);
+        self.news(lease, News::Started);
+        assert_eq!(self.lease(lease).stage, crate::lease::Stage::Running);
+    }
+}
