@@ -259,6 +259,7 @@ fn a_silent_marketplace_fences_the_job_before_it_is_given_away() {
         world.lease("l").ending.as_ref().unwrap().code,
         EndCode::Fenced
     );
+    world.news("l", News::Killed);
     assert_eq!(world.lease("l").state(), LeaseState::Failed);
 }
 
