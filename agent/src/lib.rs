@@ -12,5 +12,6 @@
 
 pub mod child;
 pub mod control;
+pub mod market;
 pub mod probe;
 pub mod sensors;
