@@ -10,6 +10,7 @@
     )
 )]
 
+pub mod bench;
 pub mod child;
 pub mod control;
 pub mod market;

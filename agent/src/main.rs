@@ -6,6 +6,7 @@ fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     match arguments.first().map(String::as_str) {
         Some("probe") => sublet_agent::probe::child_main(),
+        Some("bench-child") => sublet_agent::bench::child_main(&arguments[1..]),
         _ => ExitCode::from(2),
     }
 }
