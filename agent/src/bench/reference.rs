@@ -77,8 +77,7 @@ fn check(
         let (value, tolerance) = expected(place);
         let result = f64::from(result);
         let off = (result - value).abs();
-        // Written so that a result that is no number is refused too.
-        if !(off <= tolerance) {
+        if off.is_nan() || off > tolerance {
             return Err(Failure::WrongResult {
                 kernel: kernel.to_owned(),
                 place,

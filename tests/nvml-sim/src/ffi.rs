@@ -1,8 +1,12 @@
 //! The C functions, by the names (with their version suffix) that nvml-wrapper looks up, in the layout of NVML's
 //! header. Each answers from the world as it is at that moment.
 
-use std::ffi::{CStr, c_char, c_int, c_longlong, c_uint, c_ulonglong};
+use std::ffi::{CStr, c_char, c_int, c_uint, c_ulonglong};
 
+use crate::layout::{
+    FIELD_MEMORY_TEMPERATURE, FieldValue, MIB, MemoryV2, NOT_IN_AN_INSTANCE, PciInfo, ProcessInfo,
+    Utilization, VALUE_TYPE_UNSIGNED_INT, Value,
+};
 use crate::world::{self, on_gpu, on_library};
 use crate::{Code, Gpu, Process};
 
@@ -10,63 +14,6 @@ use crate::{Code, Gpu, Process};
 type Device = *mut std::ffi::c_void;
 
 const SUCCESS: c_uint = 0;
-
-#[repr(C)]
-struct PciInfo {
-    bus_id_legacy: [c_char; 16],
-    domain: c_uint,
-    bus: c_uint,
-    device: c_uint,
-    pci_device_id: c_uint,
-    pci_sub_system_id: c_uint,
-    bus_id: [c_char; 32],
-}
-
-#[repr(C)]
-struct MemoryV2 {
-    version: c_uint,
-    total: c_ulonglong,
-    reserved: c_ulonglong,
-    free: c_ulonglong,
-    used: c_ulonglong,
-}
-
-#[repr(C)]
-struct Utilization {
-    gpu: c_uint,
-    memory: c_uint,
-}
-
-#[repr(C)]
-struct ProcessInfo {
-    pid: c_uint,
-    used_gpu_memory: c_ulonglong,
-    gpu_instance_id: c_uint,
-    compute_instance_id: c_uint,
-}
-
-/// NVML's union of value kinds; this simulator answers unsigned integers only.
-#[repr(C)]
-union Value {
-    unsigned: c_uint,
-    widest: c_ulonglong,
-}
-
-#[repr(C)]
-struct FieldValue {
-    field_id: c_uint,
-    scope_id: c_uint,
-    timestamp: c_longlong,
-    latency_usec: c_longlong,
-    value_type: c_uint,
-    nvml_return: c_uint,
-    value: Value,
-}
-
-const VALUE_TYPE_UNSIGNED_INT: c_uint = 1;
-const FIELD_MEMORY_TEMPERATURE: c_uint = 82;
-const NOT_IN_AN_INSTANCE: c_uint = u32::MAX;
-const MIB: u64 = 1024 * 1024;
 
 fn code(result: Result<(), Code>) -> c_uint {
     match result {

@@ -9,6 +9,7 @@
 //! folder of the shared library itself. The second way lets tests that share one process keep a world each.
 
 mod ffi;
+mod layout;
 mod own_path;
 mod scenario;
 mod stage;
