@@ -15,4 +15,5 @@ pub mod child;
 pub mod control;
 pub mod market;
 pub mod probe;
+pub mod sandbox;
 pub mod sensors;

@@ -26,6 +26,11 @@ pub enum ImageError {
 }
 
 impl ImageRef {
+    /// The whole reference, as an engine takes it.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
     /// Name with registry, without tag and digest.
     pub fn name(&self) -> &str {
         self.0.split_once('@').map_or("", |(name, _)| name)

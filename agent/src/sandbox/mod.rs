@@ -1,0 +1,47 @@
+//! How a stranger's container runs on the owner's machine.
+//!
+//! [`profile`] decides, purely, what a job's container may do; the methods of [`Sandbox`] act on it through Docker.
+//! Every method may be repeated after a crash of the agent or of Docker: nothing runs twice, and what is already
+//! done is left as it is.
+
+mod error;
+mod facts;
+mod images;
+mod logs;
+mod names;
+mod outputs;
+mod profile;
+mod remains;
+mod run;
+mod socket;
+mod volume;
+
+#[cfg(test)]
+mod tests;
+
+pub use error::SandboxError;
+pub use facts::HostCapacity;
+pub use logs::LogChunk;
+pub use outputs::Collected;
+pub use profile::profile;
+pub use remains::{Found, FoundState};
+pub use run::{Exit, StartedAt};
+pub use socket::Sandbox;
+
+use sublet_protocol::ids::{LeaseId, RigId};
+use sublet_protocol::offer::{HostLimits, SandboxFacts};
+
+/// On whose behalf a job runs here, and within which bounds.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SandboxTerms {
+    /// This rig; its containers carry it as a label.
+    pub rig: RigId,
+    /// The lease; it names the container.
+    pub lease: LeaseId,
+    /// NVML UUIDs of the leased NVIDIA GPUs; empty for a software adapter.
+    pub gpus: Vec<String>,
+    /// The owner's bounds. A job that asks for more gets this much.
+    pub limits: HostLimits,
+    /// What the engine was found to offer, from [`Sandbox::facts`].
+    pub facts: SandboxFacts,
+}

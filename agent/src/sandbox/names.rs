@@ -1,0 +1,56 @@
+//! What a lease's things are called in Docker, and the labels they are found by.
+
+use std::collections::HashMap;
+use sublet_protocol::ids::{LeaseId, RigId};
+
+/// Label: the rig that a thing belongs to.
+pub(super) const RIG: &str = "sublet.rig";
+/// Label: the lease that a thing belongs to.
+pub(super) const LEASE: &str = "sublet.lease";
+/// Label: what a thing is for.
+pub(super) const ROLE: &str = "sublet.role";
+
+/// What a container or volume is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Role {
+    /// The renter's container.
+    Job,
+    /// A container that is never started; through it the outputs' volume gets its owner.
+    Prepare,
+    /// The volume that holds the outputs.
+    Outputs,
+}
+
+impl Role {
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Job => "job",
+            Self::Prepare => "prepare",
+            Self::Outputs => "outputs",
+        }
+    }
+}
+
+/// The container that runs the job.
+pub(super) fn container(lease: &LeaseId) -> String {
+    format!("sublet-{lease}")
+}
+
+/// The container that prepares the volume.
+pub(super) fn preparer(lease: &LeaseId) -> String {
+    format!("sublet-{lease}-prepare")
+}
+
+/// The volume that holds the outputs.
+pub(super) fn volume(lease: &LeaseId) -> String {
+    format!("sublet-{lease}-out")
+}
+
+/// The labels of a thing.
+pub(super) fn labels(rig: &RigId, lease: &LeaseId, role: Role) -> HashMap<String, String> {
+    HashMap::from([
+        (RIG.to_owned(), rig.to_string()),
+        (LEASE.to_owned(), lease.to_string()),
+        (ROLE.to_owned(), role.name().to_owned()),
+    ])
+}

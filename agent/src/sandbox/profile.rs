@@ -1,0 +1,248 @@
+//! What a job's container may do: one pure function from the renter's wish and the owner's bounds.
+
+use super::names::{self, Role};
+use super::{SandboxError, SandboxTerms};
+use bollard::models::{
+    ContainerCreateBody, DeviceRequest, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum,
+    HostConfigLogConfig, Mount, MountType, MountVolumeOptions, ResourcesUlimits, RestartPolicy,
+    RestartPolicyNameEnum,
+};
+use std::collections::HashMap;
+use sublet_protocol::job::JobSpec;
+
+/// User and group of every job: `nobody`, who owns nothing on the host.
+pub(super) const NOBODY: u64 = 65534;
+/// The least that Docker and a small program live in, in bytes.
+const LEAST_MEMORY: u64 = 16 << 20;
+/// Processes and threads of one job, at most: small hosts have 32768 numbers for all.
+const MOST_PIDS: u32 = 4096;
+/// Open files of one process.
+const OPEN_FILES: i64 = 8192;
+/// The job's log on disk: two files of this many MiB, the older one dropped.
+const LOG_MIB: u32 = 8;
+/// Folders that an image may declare as volumes.
+const MOST_IMAGE_VOLUMES: usize = 16;
+/// CPU weight; programs of the owner have 1024, so theirs go first.
+const CPU_WEIGHT: i64 = 128;
+
+/// The container of a job. `image_volumes` are the folders that the image declares as volumes: each becomes
+/// scratch in memory, for Docker would else give the job unbounded room on the owner's disk.
+///
+/// # Errors
+/// [`SandboxError::NotAccepted`] for what this rig never runs, [`SandboxError::DeviceUnavailable`] where the
+/// engine cannot hand out the leased GPUs.
+pub fn profile(
+    spec: &JobSpec,
+    terms: &SandboxTerms,
+    image_volumes: &[String],
+) -> Result<ContainerCreateBody, SandboxError> {
+    if !terms.facts.seccomp {
+        return refuse("its Docker applies no seccomp filter, without which a job is not held in");
+    }
+    let memory = spec.memory_bytes.min(terms.limits.memory_bytes);
+    if memory < LEAST_MEMORY || terms.limits.cpu_milli == 0 {
+        return refuse("its owner leaves too little memory or CPU time for any job");
+    }
+    let scratch = memory / 2;
+    Ok(ContainerCreateBody {
+        image: Some(spec.image.to_string()),
+        cmd: spec.command.clone(),
+        env: Some(environment(spec, terms)?),
+        user: Some(format!("{NOBODY}:{NOBODY}")),
+        hostname: Some("job".into()),
+        labels: Some(names::labels(&terms.rig, &terms.lease, Role::Job)),
+        network_disabled: Some(true),
+        stop_signal: Some("SIGTERM".into()),
+        // An image's own health check would run programs beside the job's.
+        healthcheck: Some(HealthConfig {
+            test: Some(vec!["NONE".into()]),
+            ..HealthConfig::default()
+        }),
+        host_config: Some(HostConfig {
+            cap_drop: Some(vec!["ALL".into()]),
+            security_opt: Some(vec!["no-new-privileges:true".into()]),
+            privileged: Some(false),
+            readonly_rootfs: Some(true),
+            network_mode: Some("none".into()),
+            ipc_mode: Some("private".into()),
+            cgroupns_mode: Some(HostConfigCgroupnsModeEnum::PRIVATE),
+            init: Some(true),
+            tmpfs: Some(scratch_folders(spec, scratch, image_volumes)?),
+            shm_size: Some(signed(scratch)),
+            mounts: outputs(spec, terms)?,
+            memory: Some(signed(memory)),
+            // The same as memory: no swap.
+            memory_swap: Some(signed(memory)),
+            nano_cpus: Some(
+                i64::from(spec.cpu_milli.clamp(10, terms.limits.cpu_milli.max(10))) * 1_000_000,
+            ),
+            cpu_shares: Some(CPU_WEIGHT),
+            pids_limit: Some(i64::from(spec.pids.clamp(4, MOST_PIDS))),
+            // When memory runs out on the host, the job goes before anything of the owner's.
+            oom_score_adj: Some(1000),
+            ulimits: Some(vec![
+                ulimit("nofile", OPEN_FILES),
+                ulimit("core", 0),
+                // One file can be as large as all that is kept, or as the scratch folder.
+                ulimit("fsize", signed(terms.limits.output_bytes.max(scratch))),
+            ]),
+            log_config: Some(HostConfigLogConfig {
+                typ: Some("json-file".into()),
+                config: Some(HashMap::from([
+                    ("max-size".into(), format!("{LOG_MIB}m")),
+                    ("max-file".into(), "2".into()),
+                ])),
+            }),
+            restart_policy: Some(RestartPolicy {
+                name: Some(RestartPolicyNameEnum::NO),
+                maximum_retry_count: None,
+            }),
+            device_requests: devices(terms)?,
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
+    })
+}
+
+fn refuse<T>(why: impl Into<String>) -> Result<T, SandboxError> {
+    Err(SandboxError::NotAccepted { why: why.into() })
+}
+
+fn signed(bytes: u64) -> i64 {
+    i64::try_from(bytes).unwrap_or(i64::MAX)
+}
+
+fn ulimit(name: &str, most: i64) -> ResourcesUlimits {
+    ResourcesUlimits {
+        name: Some(name.into()),
+        soft: Some(most),
+        hard: Some(most),
+    }
+}
+
+/// The job's variables, and ours. The renter's are checked again: a marketplace could send what no parser passed.
+fn environment(spec: &JobSpec, terms: &SandboxTerms) -> Result<Vec<String>, SandboxError> {
+    let mut lines = Vec::new();
+    for (name, value) in &spec.environment {
+        let plain = |b: u8| b.is_ascii_alphanumeric() || b == b'_';
+        if name.is_empty() || !name.bytes().all(plain) || value.contains('\0') {
+            return refuse(format!("`{name}` is not a variable name"));
+        }
+        if ["NVIDIA_", "CUDA_VISIBLE", "LD_"]
+            .iter()
+            .any(|start| name.starts_with(start))
+        {
+            return refuse(format!(
+                "the variable `{name}` would choose what the job may reach"
+            ));
+        }
+        lines.push(format!("{name}={value}"));
+    }
+    if !spec.environment.contains_key("HOME") {
+        lines.push("HOME=/tmp".into());
+    }
+    // Images for CUDA say `all`; where NVIDIA's runtime is the default one it would take that word for it.
+    let visible = if terms.gpus.is_empty() {
+        "void".to_owned()
+    } else {
+        terms.gpus.join(",")
+    };
+    lines.push(format!("NVIDIA_VISIBLE_DEVICES={visible}"));
+    Ok(lines)
+}
+
+/// Folders in memory, counted against the job's memory, each with a size of its own.
+fn scratch_folders(
+    spec: &JobSpec,
+    bytes: u64,
+    image_volumes: &[String],
+) -> Result<HashMap<String, String>, SandboxError> {
+    if image_volumes.len() > MOST_IMAGE_VOLUMES {
+        return refuse(format!(
+            "its image declares {} volumes; at most {MOST_IMAGE_VOLUMES} are covered",
+            image_volumes.len()
+        ));
+    }
+    let options = format!("rw,nosuid,nodev,exec,mode=1777,size={bytes}");
+    let mut folders = HashMap::from([("/tmp".to_owned(), options.clone())]);
+    for folder in image_volumes {
+        let folder = folder.trim_end_matches('/');
+        if !is_clean(folder) {
+            return refuse(format!(
+                "its image declares the volume `{folder}`, which is not a plain absolute path"
+            ));
+        }
+        if spec.output_folder() != Some(folder) {
+            folders.insert(folder.to_owned(), options.clone());
+        }
+    }
+    Ok(folders)
+}
+
+/// The volume that the outputs are kept in, where there are any.
+fn outputs(spec: &JobSpec, terms: &SandboxTerms) -> Result<Option<Vec<Mount>>, SandboxError> {
+    let Some(folder) = spec.output_folder() else {
+        return Ok(None);
+    };
+    let misplaced = spec.outputs.iter().find(|path| {
+        !is_clean(path) || path.rsplit_once('/').map(|(parent, _)| parent) != Some(folder)
+    });
+    if let Some(path) = misplaced {
+        return refuse(format!(
+            "the output `{path}` is not an absolute path in the same folder as the others"
+        ));
+    }
+    let top = folder.split('/').nth(1).unwrap_or_default();
+    if ["", "proc", "sys", "dev", "etc", "tmp", "run"].contains(&top) {
+        return refuse(format!(
+            "outputs cannot lie in `{folder}/`; a folder such as /out will do"
+        ));
+    }
+    Ok(Some(vec![Mount {
+        typ: Some(MountType::VOLUME),
+        source: Some(names::volume(&terms.lease)),
+        target: Some(folder.to_owned()),
+        read_only: Some(false),
+        volume_options: Some(MountVolumeOptions {
+            // Else the image's own folder would set who may write there.
+            no_copy: Some(true),
+            labels: Some(names::labels(&terms.rig, &terms.lease, Role::Outputs)),
+            ..MountVolumeOptions::default()
+        }),
+        ..Mount::default()
+    }]))
+}
+
+fn is_clean(path: &str) -> bool {
+    path.strip_prefix('/').is_some_and(|rest| {
+        rest.split('/')
+            .all(|part| !matches!(part, "" | "." | "..") && !part.contains(['\0', ',']))
+    })
+}
+
+/// The leased GPUs, by name: no other is visible.
+fn devices(terms: &SandboxTerms) -> Result<Option<Vec<DeviceRequest>>, SandboxError> {
+    if terms.gpus.is_empty() {
+        return Ok(None);
+    }
+    if !terms.facts.nvidia {
+        return Err(SandboxError::DeviceUnavailable {
+            why: "Docker on this machine has no NVIDIA runtime".into(),
+        });
+    }
+    // `all` would also be taken for a device.
+    let named = |gpu: &String| gpu.starts_with("GPU-") || gpu.starts_with("MIG-");
+    if let Some(gpu) = terms.gpus.iter().find(|gpu| !named(gpu)) {
+        return refuse(format!("`{gpu}` is not the UUID of an NVIDIA GPU"));
+    }
+    Ok(Some(vec![DeviceRequest {
+        driver: Some("nvidia".into()),
+        device_ids: Some(terms.gpus.clone()),
+        capabilities: Some(vec![
+            ["gpu", "compute", "utility", "graphics"]
+                .map(String::from)
+                .into(),
+        ]),
+        ..DeviceRequest::default()
+    }]))
+}
