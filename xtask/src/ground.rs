@@ -1,0 +1,207 @@
+//! The ground that the demo and the whole-system tests stand on: Docker, a registry, a folder of their own, and every
+//! program they start. What is on it when they end is taken away again, and it is checked that nothing is left.
+
+use std::fs::{self, File, TryLockError};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, bail};
+
+use crate::cargo_build::{Folders, Kind};
+use crate::console::Console;
+use crate::docker::Docker;
+use crate::image::Image;
+use crate::leftovers::Leftovers;
+use crate::process::{Life, Process, wait_until};
+use crate::registry::Registry;
+
+/// How long to wait for another chore of the same user to leave the ground.
+const TURN_WITHIN: Duration = Duration::from_secs(45 * 60);
+
+pub struct Ground {
+    // In the order of ending: programs, last started first; then what they stand on; the lock last.
+    processes: Vec<Process>,
+    registry: Registry,
+    docker: Docker,
+    folders: Folders,
+    /// Of this run alone; gone afterwards.
+    run: PathBuf,
+    before: Leftovers,
+    life: Life,
+    cleaned: bool,
+    _lock: File,
+}
+
+impl Ground {
+    /// Waits for its turn, then finds or starts Docker and starts a registry.
+    pub fn prepare(console: &Console, folders: &Folders, life: Life) -> anyhow::Result<Ground> {
+        let kept = folders.kept();
+        fs::create_dir_all(folders.logs())
+            .with_context(|| format!("the folder {} cannot be made", kept.display()))?;
+        let lock = take_turn(console, &kept.join("lock"))?;
+        let docker = Docker::find_or_start(console, &kept.join("docker"), &folders.logs(), life)?;
+        let registry = Registry::start(console, &kept.join("registry"), &folders.logs(), life)?;
+        let run = kept.join("run").join(std::process::id().to_string());
+        fs::create_dir_all(&run)
+            .with_context(|| format!("the folder {} cannot be made", run.display()))?;
+        let before = Leftovers::look(&docker, &run)?;
+        Ok(Ground {
+            processes: Vec::new(),
+            registry,
+            docker,
+            folders: folders.clone(),
+            run,
+            before,
+            life,
+            cleaned: false,
+            _lock: lock,
+        })
+    }
+
+    pub fn docker(&self) -> &Docker {
+        &self.docker
+    }
+
+    pub fn registry(&self) -> &Registry {
+        &self.registry
+    }
+
+    #[allow(
+        dead_code,
+        reason = "the demo's next steps start the marketplace and the agent with it"
+    )]
+    pub fn folders(&self) -> &Folders {
+        &self.folders
+    }
+
+    #[allow(
+        dead_code,
+        reason = "the demo's next steps start the marketplace and the agent with it"
+    )]
+    /// An empty folder for this run alone; everything in it is gone afterwards.
+    pub fn run_folder(&self) -> &Path {
+        &self.run
+    }
+
+    /// Builds the sample job into an image, pushes it and returns its full name with the digest.
+    pub fn sample_image(&self, console: &Console) -> anyhow::Result<String> {
+        self.folders
+            .build(console, Kind::StaticRelease, &["sample-job"])?;
+        let program = self.folders.built(Kind::StaticRelease, "sample-job")?;
+        let bytes =
+            fs::read(&program).with_context(|| format!("{} cannot be read", program.display()))?;
+        let task = console.task("Pushing the sample job's image");
+        let name =
+            Image::of_program("sample-job", &bytes)?.push(&self.registry, "sublet/path-tracer")?;
+        task.done();
+        Ok(name)
+    }
+
+    #[allow(
+        dead_code,
+        reason = "the demo's next steps start the marketplace and the agent with it"
+    )]
+    /// Starts a program that ends with the ground. Its output goes to `NAME.log` among the logs. It finds Docker by
+    /// `DOCKER_HOST`.
+    pub fn start(&mut self, name: &str, mut command: Command) -> anyhow::Result<&mut Process> {
+        command.env("DOCKER_HOST", self.docker.host());
+        let log = self.folders.logs().join(format!("{name}.log"));
+        let process = Process::start(name, command, &log, self.life)?;
+        self.processes.push(process);
+        self.processes.last_mut().context("just pushed")
+    }
+
+    /// Leaves everything running, and returns what ends it: a shell command.
+    pub fn keep(mut self) -> String {
+        self.cleaned = true;
+        let ours = self.processes.iter().rev().map(Process::id);
+        let ground = [Some(self.registry.process()), self.docker.our_process()];
+        let groups: Vec<String> = ours
+            .chain(ground.into_iter().flatten())
+            .map(|id| format!("-{id}"))
+            .collect();
+        format!("kill -TERM -- {}", groups.join(" "))
+    }
+
+    /// Ends everything in reverse order, removes the run's folder, and fails when anything at all is left.
+    pub fn clean(mut self, console: &Console) -> anyhow::Result<()> {
+        let task = console.task("Cleaning up");
+        let outcome = self.end();
+        match outcome {
+            Ok(()) => task.done(),
+            Err(_) => task.failed(),
+        }
+        outcome
+    }
+
+    fn end(&mut self) -> anyhow::Result<()> {
+        self.cleaned = true;
+        let mut wrong: Vec<String> = Vec::new();
+        let mut note = |outcome: anyhow::Result<()>| {
+            if let Err(error) = outcome {
+                wrong.push(format!("{error:#}"));
+            }
+        };
+        while let Some(mut process) = self.processes.pop() {
+            note(process.stop());
+        }
+        let left = Leftovers::look(&self.docker, &self.run).map(|now| now.since(&self.before));
+        match left {
+            Ok(left) => {
+                if let Some(list) = left.listed() {
+                    note(Err(anyhow::anyhow!("these were left behind: {list}")));
+                    note(left.remove(&self.docker));
+                }
+            }
+            Err(error) => note(Err(error)),
+        }
+        note(self.registry.stop());
+        note(self.docker.stop());
+        if self.run.exists() {
+            note(
+                fs::remove_dir_all(&self.run)
+                    .with_context(|| format!("{} cannot be removed", self.run.display())),
+            );
+        }
+        if wrong.is_empty() {
+            Ok(())
+        } else {
+            bail!("cleaning up went wrong: {}", wrong.join("; "))
+        }
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        if !self.cleaned
+            && let Err(error) = self.end()
+        {
+            Console::new().error(&error);
+        }
+    }
+}
+
+fn take_turn(console: &Console, path: &Path) -> anyhow::Result<File> {
+    let lock = File::create(path)
+        .with_context(|| format!("the lock {} cannot be made", path.display()))?;
+    let mut told = false;
+    wait_until("another chore to end", TURN_WITHIN, || {
+        match lock.try_lock() {
+            Ok(()) => Ok(Some(())),
+            Err(TryLockError::WouldBlock) => {
+                if !told {
+                    console.say(
+                        "Another demo or test is running here; this one begins when it has ended.",
+                    );
+                    told = true;
+                }
+                Ok(None)
+            }
+            Err(TryLockError::Error(error)) => {
+                Err(error).with_context(|| format!("{} cannot be locked", path.display()))
+            }
+        }
+    })?;
+    Ok(lock)
+}
