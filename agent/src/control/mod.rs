@@ -2,9 +2,29 @@
 //! dashboards, all of them equal. The server decides nothing: it turns each call into a [`Request`] to the
 //! daemon and waits, but not for long.
 
+pub mod client;
+mod endpoint;
+mod events;
+mod export;
+pub mod openapi;
 mod request;
+mod routes;
+mod server;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
 
+#[cfg(all(test, unix))]
+mod tests;
+
+pub use endpoint::{BindError, Endpoint, Peer};
 pub use request::{Answer, Request};
+pub use server::serve;
+#[cfg(unix)]
+pub use unix::Listener;
+#[cfg(windows)]
+pub use windows::Listener;
 
 use std::time::Duration;
 
@@ -16,3 +36,7 @@ pub const DOCTOR_WITHIN: Duration = Duration::from_secs(30);
 
 /// The most lines of a job's log that one call returns.
 pub const LOG_LINES_MAX: u32 = 10_000;
+
+/// The wait after a connection that the system could not hand over, so that a lasting fault (no more file
+/// descriptors) does not spin.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(200);
