@@ -17,3 +17,5 @@ pub mod market;
 pub mod probe;
 pub mod sandbox;
 pub mod sensors;
+pub mod store;
+pub mod wallet;
