@@ -1,13 +1,12 @@
 //! Protocol v1 over HTTP: one thin, typed call for each message.
 
 use super::error::MarketError;
-use super::http::{self, Patience};
+use super::http::{self, Call, Patience};
 use super::{BlobSent, Known, Market};
 use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use futures_util::StreamExt;
 use reqwest::{Method, RequestBuilder, header};
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +17,7 @@ use sublet_protocol::heartbeat::{CommandBatch, Heartbeat, HeartbeatReply};
 use sublet_protocol::ids::LeaseId;
 use sublet_protocol::keys::{RigKey, rig_id};
 use sublet_protocol::offer::Offer;
-use sublet_protocol::renter::LogAppend;
+use sublet_protocol::renter::{LogAppend, LogPosition};
 use sublet_protocol::session::{Challenge, ChallengeRequest, Session, SessionRequest};
 use tokio_util::io::ReaderStream;
 use url::Url;
@@ -72,65 +71,46 @@ impl HttpMarket {
         self.request(method, path).bearer_auth(&session.token)
     }
 
-    async fn send(
-        &self,
-        request: RequestBuilder,
-        limit: Duration,
-    ) -> Result<reqwest::Response, MarketError> {
-        request
-            .timeout(limit)
-            .send()
-            .await
-            .map_err(|error| self.failed(error, limit))
+    fn call(&self, what: &'static str, limit: Duration) -> Call<'_> {
+        Call {
+            what,
+            url: &self.shown,
+            limit,
+        }
     }
 
-    fn failed(&self, error: reqwest::Error, limit: Duration) -> MarketError {
-        if error.is_timeout() {
-            MarketError::TooSlow {
-                url: self.shown.clone(),
-                after: if error.is_connect() {
-                    self.patience.connect
-                } else {
-                    limit
-                },
-            }
-        } else {
-            MarketError::Unreachable {
-                url: self.shown.clone(),
-                why: http::causes(&error.without_url()),
-            }
-        }
+    async fn send(
+        &self,
+        call: Call<'_>,
+        request: RequestBuilder,
+    ) -> Result<reqwest::Response, MarketError> {
+        let sent = request.timeout(call.limit).send().await;
+        sent.map_err(|error| call.failed(error))
     }
 
     async fn ask<T: DeserializeOwned>(
         &self,
-        what: &'static str,
+        call: Call<'_>,
         request: RequestBuilder,
-        limit: Duration,
     ) -> Result<T, MarketError> {
-        let answer = self.send(request, limit).await?;
-        http::read(what, &self.shown, answer).await
+        call.read(self.send(call, request).await?).await
     }
 
-    async fn tell<T: Serialize>(
-        &self,
-        what: &'static str,
-        request: RequestBuilder,
-        body: &T,
-    ) -> Result<(), MarketError> {
-        let answer = self.send(request.json(body), self.patience.answer).await?;
-        http::accepted(what, &self.shown, answer).await?;
+    async fn tell(&self, call: Call<'_>, request: RequestBuilder) -> Result<(), MarketError> {
+        call.accepted(self.send(call, request).await?).await?;
         Ok(())
     }
 
     async fn has_blob(&self, session: &Session, path: &[&str]) -> Result<bool, MarketError> {
-        let head = self.of(session, Method::HEAD, path);
-        let answer = self.send(head, self.patience.answer).await?;
+        let call = self.call("a question for a blob", self.patience.answer);
+        let answer = self
+            .send(call, self.of(session, Method::HEAD, path))
+            .await?;
         // An answer to HEAD has no body, so a refusal cannot say why: the PUT that follows will.
         Ok(answer.status().is_success())
     }
 
-    async fn upload(
+    pub(super) async fn upload(
         &self,
         session: &Session,
         path: &[&str],
@@ -155,12 +135,10 @@ impl HttpMarket {
             .header(header::CONTENT_TYPE, "application/octet-stream")
             .header(header::CONTENT_LENGTH, length)
             .body(reqwest::Body::wrap_stream(chunks));
+        let call = self.call("an upload", self.patience.stall);
         let send = async {
-            let answer = request
-                .send()
-                .await
-                .map_err(|error| self.failed(error, self.patience.stall))?;
-            http::accepted("an upload", &self.shown, answer).await?;
+            let answer = request.send().await.map_err(|error| call.failed(error))?;
+            call.accepted(answer).await?;
             Ok(())
         };
         tokio::select! {
@@ -193,20 +171,23 @@ impl Market for HttpMarket {
         let ask = self
             .request(Method::POST, &["challenges"])
             .json(&ChallengeRequest { rig_key });
-        let challenge: Challenge = self.ask("a challenge request", ask, limit).await?;
+        let challenge: Challenge = self
+            .ask(self.call("a challenge request", limit), ask)
+            .await?;
         // Before anything is signed: a signature for another audience would serve whoever passed its challenge on.
         known.check_audience(&challenge.audience)?;
         let answer = SessionRequest::answer(key, &challenge, env!("CARGO_PKG_VERSION"));
         let ask = self.request(Method::POST, &["sessions"]).json(&answer);
-        let session: Session = self.ask("a session request", ask, limit).await?;
+        let session: Session = self.ask(self.call("a session request", limit), ask).await?;
         check_session(&session, &challenge, &rig_key, known)?;
         Ok(session)
     }
 
     async fn put_offer(&self, session: &Session, offer: &Offer) -> Result<(), MarketError> {
         let path = ["rigs", session.rig.as_str(), "offer"];
-        self.tell("an offer", self.of(session, Method::PUT, &path), offer)
-            .await
+        let call = self.call("an offer", self.patience.answer);
+        let request = self.of(session, Method::PUT, &path).json(offer);
+        self.tell(call, request).await
     }
 
     async fn heartbeat(
@@ -216,7 +197,8 @@ impl Market for HttpMarket {
     ) -> Result<HeartbeatReply, MarketError> {
         let path = ["rigs", session.rig.as_str(), "heartbeat"];
         let ask = self.of(session, Method::POST, &path).json(beat);
-        self.ask("a heartbeat", ask, self.patience.answer).await
+        let call = self.call("a heartbeat", self.patience.answer);
+        self.ask(call, ask).await
     }
 
     async fn commands(
@@ -230,12 +212,8 @@ impl Market for HttpMarket {
         let ask = self
             .of(session, Method::GET, &path)
             .query(&[("after", after), ("wait_ms", wait_ms)]);
-        self.ask(
-            "a poll for commands",
-            ask,
-            wait.saturating_add(self.patience.answer),
-        )
-        .await
+        let limit = wait.saturating_add(self.patience.answer);
+        self.ask(self.call("a poll for commands", limit), ask).await
     }
 
     async fn append_log(
@@ -243,7 +221,7 @@ impl Market for HttpMarket {
         session: &Session,
         lease: &LeaseId,
         part: &LogAppend,
-    ) -> Result<(), MarketError> {
+    ) -> Result<LogPosition, MarketError> {
         let path = [
             "rigs",
             session.rig.as_str(),
@@ -251,12 +229,9 @@ impl Market for HttpMarket {
             lease.as_str(),
             "logs",
         ];
-        self.tell(
-            "a piece of log",
-            self.of(session, Method::POST, &path),
-            part,
-        )
-        .await
+        let call = self.call("a piece of log", self.patience.answer);
+        let request = self.of(session, Method::POST, &path).json(part);
+        self.ask(call, request).await
     }
 
     async fn put_blob(

@@ -98,82 +98,90 @@ pub fn client(base: &Url, patience: Patience) -> Result<reqwest::Client, MarketE
     })
 }
 
-/// Reads an answer's body, whatever its status: the value, or the problem it names.
-pub async fn read<T: DeserializeOwned>(
-    what: &'static str,
-    url: &str,
-    answer: reqwest::Response,
-) -> Result<T, MarketError> {
-    let answer = accepted(what, url, answer).await?;
-    let body = body(what, url, answer).await?;
-    serde_json::from_slice(&body).map_err(|error| MarketError::Garbled {
-        what,
-        why: error.to_string(),
-    })
+/// One call: what it is, whom it goes to and how long it may take, for the errors it can end in.
+#[derive(Debug, Clone, Copy)]
+pub struct Call<'a> {
+    /// The call, in words.
+    pub what: &'static str,
+    /// The marketplace's address.
+    pub url: &'a str,
+    /// How long the whole answer may take.
+    pub limit: Duration,
 }
 
-/// Lets a success pass, and turns anything else into the error it stands for.
-pub async fn accepted(
-    what: &'static str,
-    url: &str,
-    answer: reqwest::Response,
-) -> Result<reqwest::Response, MarketError> {
-    let status = answer.status();
-    if status.is_success() {
-        return Ok(answer);
-    }
-    let kind = answer
-        .headers()
-        .get(reqwest::header::CONTENT_TYPE)
-        .and_then(|value| value.to_str().ok())
-        .unwrap_or("")
-        .to_owned();
-    if kind.starts_with(PROBLEM_JSON) {
-        let body = body(what, url, answer).await?;
-        let problem: Problem =
-            serde_json::from_slice(&body).map_err(|error| MarketError::Garbled {
-                what,
-                why: format!("status {status}, and its problem document: {error}"),
-            })?;
-        return Err(MarketError::Refused(problem));
-    }
-    // A gateway in front of a marketplace that is away answers in its own words.
-    if matches!(status.as_u16(), 502..=504) {
-        return Err(MarketError::Unreachable {
-            url: url.to_owned(),
-            why: format!("something in front of it answered {status}"),
-        });
-    }
-    Err(MarketError::Garbled {
-        what,
-        why: format!("status {status} without a problem document"),
-    })
-}
-
-async fn body(
-    what: &'static str,
-    url: &str,
-    mut answer: reqwest::Response,
-) -> Result<Vec<u8>, MarketError> {
-    let mut body = Vec::new();
-    loop {
-        match answer.chunk().await {
-            Ok(Some(chunk)) if body.len() + chunk.len() <= MAX_ANSWER => {
-                body.extend_from_slice(&chunk);
+impl Call<'_> {
+    /// What a failure on the way means.
+    pub fn failed(&self, error: reqwest::Error) -> MarketError {
+        if error.is_timeout() {
+            MarketError::TooSlow {
+                url: self.url.to_owned(),
+                after: self.limit,
             }
-            Ok(Some(_)) => {
+        } else {
+            MarketError::Unreachable {
+                url: self.url.to_owned(),
+                why: causes(&error.without_url()),
+            }
+        }
+    }
+
+    /// Reads an answer's body, whatever its status: the value, or the problem it names.
+    pub async fn read<T: DeserializeOwned>(
+        &self,
+        answer: reqwest::Response,
+    ) -> Result<T, MarketError> {
+        let answer = self.accepted(answer).await?;
+        let body = self.body(answer).await?;
+        serde_json::from_slice(&body).map_err(|error| self.garbled(error.to_string()))
+    }
+
+    /// Lets a success pass, and turns anything else into the error it stands for.
+    pub async fn accepted(
+        &self,
+        answer: reqwest::Response,
+    ) -> Result<reqwest::Response, MarketError> {
+        let status = answer.status();
+        if status.is_success() {
+            return Ok(answer);
+        }
+        let kind = answer.headers().get(reqwest::header::CONTENT_TYPE);
+        if kind.is_some_and(|kind| kind.as_bytes().starts_with(PROBLEM_JSON.as_bytes())) {
+            let body = self.body(answer).await?;
+            let problem: Problem = serde_json::from_slice(&body).map_err(|error| {
+                self.garbled(format!(
+                    "status {status}, and its problem document: {error}"
+                ))
+            })?;
+            return Err(MarketError::Refused(problem));
+        }
+        // A gateway in front of a marketplace that is away answers in its own words.
+        if matches!(status.as_u16(), 502..=504) {
+            return Err(MarketError::Unreachable {
+                url: self.url.to_owned(),
+                why: format!("something in front of it answered {status}"),
+            });
+        }
+        Err(self.garbled(format!("status {status} without a problem document")))
+    }
+
+    async fn body(&self, mut answer: reqwest::Response) -> Result<Vec<u8>, MarketError> {
+        let mut body = Vec::new();
+        while let Some(chunk) = answer.chunk().await.map_err(|error| self.failed(error))? {
+            if body.len() + chunk.len() > MAX_ANSWER {
                 return Err(MarketError::Oversized {
-                    what,
+                    what: self.what,
                     limit: MAX_ANSWER,
                 });
             }
-            Ok(None) => return Ok(body),
-            Err(error) => {
-                return Err(MarketError::Unreachable {
-                    url: url.to_owned(),
-                    why: causes(&error),
-                });
-            }
+            body.extend_from_slice(&chunk);
+        }
+        Ok(body)
+    }
+
+    fn garbled(&self, why: String) -> MarketError {
+        MarketError::Garbled {
+            what: self.what,
+            why,
         }
     }
 }

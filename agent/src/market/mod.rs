@@ -11,6 +11,15 @@ mod link;
 mod outbound;
 mod pace;
 
+#[cfg(test)]
+mod client_tests;
+#[cfg(test)]
+mod fake;
+#[cfg(test)]
+mod in_memory;
+#[cfg(test)]
+mod link_tests;
+
 pub use client::HttpMarket;
 pub use error::MarketError;
 pub use http::Patience;
@@ -25,7 +34,7 @@ use sublet_protocol::blob::BlobId;
 use sublet_protocol::heartbeat::{CommandBatch, Heartbeat, HeartbeatReply};
 use sublet_protocol::ids::LeaseId;
 use sublet_protocol::offer::Offer;
-use sublet_protocol::renter::LogAppend;
+use sublet_protocol::renter::{LogAppend, LogPosition};
 use sublet_protocol::session::Session;
 
 /// A network that rents out GPUs. Every call returns within a bounded time; retrying is the caller's.
@@ -60,14 +69,14 @@ pub trait Market: Send + Sync + 'static {
         wait: Duration,
     ) -> impl Future<Output = Result<CommandBatch, MarketError>> + Send;
 
-    /// Adds to a lease's log. A repeat does no harm; a piece that does not begin where the log ends is refused
-    /// with `conflict`.
+    /// Adds to a lease's log, and says where it ends now. A repeat does no harm; a piece that begins beyond the end
+    /// is refused with `conflict`, and one for a full log with `too_large`.
     fn append_log(
         &self,
         session: &Session,
         lease: &LeaseId,
         part: &LogAppend,
-    ) -> impl Future<Output = Result<(), MarketError>> + Send;
+    ) -> impl Future<Output = Result<LogPosition, MarketError>> + Send;
 
     /// Sends a file's bytes, unless the marketplace holds them already. Memory use does not grow with the file.
     fn put_blob(
