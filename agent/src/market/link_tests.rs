@@ -78,6 +78,19 @@ async fn what_matters_is_told_at_once_and_what_always_moves_waits() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_settled_lease_that_is_named_no_more_is_no_news() {
+    let mut story = begin(InMemory::default());
+    story
+        .says
+        .send_modify(|o| o.leases = vec![stand(LeaseState::Finished, 5)]);
+    story.answered().await;
+    let settled = Instant::now();
+    story.says.send_modify(|o| o.leases.clear());
+    story.answered().await;
+    assert!(settled.elapsed() > Duration::from_secs(8));
+}
+
+#[tokio::test(start_paused = true)]
 async fn another_offer_is_sent_with_the_change() {
     let mut story = begin(InMemory::default());
     story.answered().await;

@@ -1,7 +1,6 @@
 //! What the daemon wants the marketplace to know, and when that cannot wait.
 
 use ed25519_dalek::SigningKey;
-use std::collections::BTreeMap;
 use sublet_protocol::gpu::Telemetry;
 use sublet_protocol::heartbeat::{Heartbeat, LeaseReport};
 use sublet_protocol::ids::LeaseId;
@@ -51,18 +50,18 @@ pub struct LeaseStand {
 
 impl Outbound {
     /// Whether the marketplace should hear of `self` at once, where it last heard `told`. Figures that always
-    /// move (telemetry, meters, progress) wait for the next regular heartbeat.
+    /// move (telemetry, meters, progress) wait for the next regular heartbeat, and so does a lease that is no
+    /// longer named: the marketplace has settled it.
     pub(super) fn presses_after(&self, told: &Self) -> bool {
         let codes = |of: &Self| of.reasons.iter().map(|r| r.code).collect::<Vec<_>>();
-        let leases = |of: &Self| {
-            of.leases
-                .iter()
-                .map(|stand| (stand.lease.clone(), (stand.state, stand.ending.clone())))
-                .collect::<BTreeMap<_, _>>()
+        let news = |stand: &LeaseStand| {
+            !told.leases.iter().any(|old| {
+                old.lease == stand.lease && old.state == stand.state && old.ending == stand.ending
+            })
         };
         self.state != told.state
             || codes(self) != codes(told)
-            || leases(self) != leases(told)
+            || self.leases.iter().any(news)
             || self.offers_else(told)
     }
 
