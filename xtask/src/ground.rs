@@ -121,7 +121,11 @@ impl Ground {
             .chain(ground.into_iter().flatten())
             .map(|id| format!("-{id}"))
             .collect();
-        format!("kill -TERM -- {}", groups.join(" "))
+        format!(
+            "kill -TERM -- {}; rm -r {}",
+            groups.join(" "),
+            self.run.display()
+        )
     }
 
     /// Ends everything in reverse order, removes the run's folder, and fails when anything at all is left.

@@ -7,7 +7,7 @@ Renders a still life at dusk to a PNG file, and says how far it is.
 
   sample-job [--width PIXELS] [--height PIXELS] [--samples PASSES] [--seed NUMBER] [--out FILE]
 
-Defaults: --width 1200 --height 800 --samples 64 --seed 1 --out /out/picture.png
+Defaults: --width 1200 --height 800 --samples 80 --seed 1 --out /out/picture.png
 The same arguments give the same bytes, on any machine and any number of processors.
 Exit codes: 0 done, 1 the picture could not be written, 2 bad arguments.
 ";
@@ -30,7 +30,7 @@ impl Default for Arguments {
         Arguments {
             width: 1200,
             height: 800,
-            samples: 64,
+            samples: 80,
             seed: 1,
             out: PathBuf::from("/out/picture.png"),
         }

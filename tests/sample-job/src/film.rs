@@ -11,7 +11,7 @@ use crate::tracer::light_along;
 use crate::vector::{Vec3, vec3};
 
 /// Light is multiplied by this before it is developed.
-const EXPOSURE: f32 = 1.35;
+const EXPOSURE: f32 = 1.45;
 /// Light that becomes white.
 const WHITE: f32 = 4.0;
 
@@ -73,7 +73,7 @@ impl Film {
             for (k, value) in [light.x, light.y, light.z].into_iter().enumerate() {
                 // Half a step of noise, so that the sky has no bands.
                 let dither = hash(i as u32 * 3 + k as u32) as f32 / u32::MAX as f32;
-                bytes.push((gamma(value) * 255.0 + dither).clamp(0.0, 255.0) as u8);
+                bytes.push((contrast(gamma(value)) * 255.0 + dither).clamp(0.0, 255.0) as u8);
             }
         }
         bytes
@@ -108,13 +108,13 @@ fn tent(u: f32) -> f32 {
     }
 }
 
-/// Reinhard's curve with a white point, on luminance and channels half and half: bright colours fade to white gently.
+/// Reinhard's curve with a white point, on luminance and on channels, half and half: bright colours fade to white gently.
 fn toned(light: Vec3) -> Vec3 {
     let curve = |x: f32| x * (1.0 + x / (WHITE * WHITE)) / (1.0 + x);
     let bright = light.luminance().max(1e-6);
     let whole = light * (curve(bright) / bright);
     let each = vec3(curve(light.x), curve(light.y), curve(light.z));
-    whole.mix(each, 0.6)
+    whole.mix(each, 0.5)
 }
 
 /// The sRGB transfer function, from linear light to what a file holds; both 0 to 1.
@@ -125,6 +125,11 @@ fn gamma(linear: f32) -> f32 {
     } else {
         1.055 * libm::powf(x, 1.0 / 2.4) - 0.055
     }
+}
+
+/// Darkens what is below the middle and brightens what is above, a little; 0 to 1 both ways.
+fn contrast(x: f32) -> f32 {
+    x + 0.3 * x * (1.0 - x) * (2.0 * x - 1.0)
 }
 
 #[cfg(test)]

@@ -31,7 +31,12 @@ fn the_picture_can_be_read_back_with_its_size() {
 }
 
 #[test]
-fn gamma_and_tone_rise_from_black_to_white() {
+fn gamma_contrast_and_tone_rise_from_black_to_white() {
+    assert_eq!(
+        (contrast(0.0), contrast(0.5), contrast(1.0)),
+        (0.0, 0.5, 1.0)
+    );
+    assert!(contrast(0.2) < 0.2 && contrast(0.8) > 0.8 && contrast(0.05) > 0.0);
     assert_eq!(gamma(0.0), 0.0);
     assert!((gamma(1.0) - 1.0).abs() < 1e-6);
     assert!((gamma(0.214) - 0.5).abs() < 2e-3, "middle grey");

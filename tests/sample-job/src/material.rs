@@ -26,8 +26,6 @@ pub enum Material {
         /// What the glass takes away, per metre.
         absorption: Vec3,
     },
-    /// A small lamp. It is seen, and mirrored, but too faint to light other things: that would only be noise.
-    Glow { radiance: Vec3 },
 }
 
 /// A direction chosen by a surface.
@@ -69,12 +67,12 @@ impl Material {
                 let cosine = from.dot((from + to).normalized());
                 (tint.map(|f0| fresnel(f0, cosine)) * gloss, density)
             }
-            Material::Glass { .. } | Material::Glow { .. } => (Vec3::ZERO, 0.0),
+            Material::Glass { .. } => (Vec3::ZERO, 0.0),
         }
     }
 
     /// Chooses where light that leaves towards `from` came from. `entering` is false when the ray runs inside. `seen`
-    /// is true where the eye looks at the surface itself: there, glass looks for what it mirrors more often.
+    /// is true where the eye sees the surface, itself or in glass: there, glass looks for what it mirrors more often.
     pub fn bounce(
         &self,
         from: Vec3,
@@ -101,7 +99,6 @@ impl Material {
                 let least = if seen { 0.2 } else { 0.0 };
                 return Some(through(from, index, entering, least, choice));
             }
-            Material::Glow { .. } => return None,
         };
         let (value, density) = self.evaluate(from, direction);
         (density > 1e-6).then(|| Bounce {

@@ -65,15 +65,14 @@ impl Scene {
         let mut things = vec![(Shape::Floor, Material::Matte { albedo: Vec3::ONE })];
         things.extend(main_pieces());
         things.extend(pebbles());
-        things.extend(lanterns());
         Scene {
             things,
             panels: panels(),
             camera: Camera::new(
                 vec3(0.15, 1.32, 7.4),
                 vec3(0.12, 1.02, 0.0),
-                26.0,
-                0.055,
+                27.0,
+                0.050,
                 vec3(0.0, 0.9, 0.75),
             ),
         }
@@ -148,20 +147,6 @@ fn pebbles() -> Vec<(Shape, Material)> {
     ]
 }
 
-/// Far lamps on the floor, which the lens turns into discs.
-fn lanterns() -> Vec<(Shape, Material)> {
-    (0..14)
-        .map(|i| {
-            let random = |k: u32| hash(i * 8 + k) as f32 / u32::MAX as f32;
-            let depth = -5.0 - 14.0 * random(0);
-            let across = (random(1) * 2.0 - 1.0) * (1.6 - depth * 0.34);
-            let warmth = random(2);
-            let radiance = vec3(3.6, 2.0 + 0.5 * warmth, 0.8 + 0.6 * warmth) * (1.0 + random(3));
-            ball(across, depth, 0.07, Material::Glow { radiance })
-        })
-        .collect()
-}
-
 /// The soft light of a window, before the scene to the left, and a cool fill from the right.
 fn panels() -> Vec<Panel> {
     let facing = |center: Vec3, target: Vec3, width: f32, height: f32, radiance: Vec3| {
@@ -178,9 +163,9 @@ fn panels() -> Vec<Panel> {
         facing(
             vec3(-4.6, 4.4, 3.2),
             vec3(0.0, 0.6, 0.2),
-            2.6,
-            2.6,
-            vec3(6.8, 5.0, 3.4),
+            3.4,
+            3.4,
+            vec3(4.2, 3.1, 2.1),
         ),
         facing(
             vec3(5.6, 3.4, 2.2),

@@ -5,13 +5,14 @@ use crate::vector::{Vec3, vec3};
 /// Where the sun goes down: behind the scene, seen through the ring.
 const SUN: Vec3 = vec3(0.040, 0.070, -0.9967);
 /// The cosine of its radius, and of where its soft edge ends.
-const SUN_CORE: f32 = 0.999_66;
-const SUN_EDGE: f32 = 0.999_52;
+const SUN_CORE: f32 = 0.999_74;
+const SUN_EDGE: f32 = 0.999_62;
 
-const ZENITH: Vec3 = vec3(0.030, 0.062, 0.175);
-const DUSK: Vec3 = vec3(0.150, 0.175, 0.350);
-const ROSE: Vec3 = vec3(0.40, 0.23, 0.31);
-const HORIZON: Vec3 = vec3(0.90, 0.42, 0.20);
+const ZENITH: Vec3 = vec3(0.022, 0.055, 0.165);
+const DUSK: Vec3 = vec3(0.085, 0.135, 0.310);
+const ROSE: Vec3 = vec3(0.250, 0.200, 0.330);
+const PEACH: Vec3 = vec3(0.640, 0.330, 0.280);
+const HORIZON: Vec3 = vec3(0.900, 0.420, 0.190);
 
 /// The light that comes from `direction` (of length one), the sun's disc left out.
 pub fn sky(direction: Vec3) -> Vec3 {
@@ -22,7 +23,7 @@ pub fn sky(direction: Vec3) -> Vec3 {
 /// chance from a matte surface, and would leave white dots there.
 pub fn sky_with_sun(direction: Vec3) -> Vec3 {
     let disc = ((direction.dot(SUN) - SUN_EDGE) / (SUN_CORE - SUN_EDGE)).clamp(0.0, 1.0);
-    hills(direction, air(direction) + vec3(7.5, 3.9, 1.5) * disc)
+    hills(direction, air(direction) + vec3(5.6, 2.5, 0.85) * disc)
 }
 
 fn air(direction: Vec3) -> Vec3 {
@@ -30,14 +31,20 @@ fn air(direction: Vec3) -> Vec3 {
     let towards = direction.dot(SUN);
     let low = 1.0 / (1.0 + 18.0 * height * height);
     let mut colour = gradient(height);
-    colour += vec3(0.75, 0.26, 0.08) * (power(towards.max(0.0), 6) * low * 0.6);
+    colour += vec3(0.75, 0.26, 0.08) * (power(towards.max(0.0), 8) * low * 0.30);
     colour += vec3(1.5, 0.72, 0.26) * (power(towards.max(0.0), 90) * low * 0.6);
     // Away from the sun the sky is darker.
     colour * (0.75 + 0.25 * towards)
 }
 
 fn gradient(height: f32) -> Vec3 {
-    let bands = [(0.0, HORIZON), (0.11, ROSE), (0.30, DUSK), (1.0, ZENITH)];
+    let bands = [
+        (0.0, HORIZON),
+        (0.06, PEACH),
+        (0.15, ROSE),
+        (0.32, DUSK),
+        (1.0, ZENITH),
+    ];
     for pair in bands.windows(2) {
         let ((low, below), (high, above)) = (pair[0], pair[1]);
         if height <= high {
@@ -54,9 +61,9 @@ fn hills(direction: Vec3, behind: Vec3) -> Vec3 {
     }
     let round = libm::atan2f(direction.x, -direction.z);
     let ridges = [
-        (0.058, 2.0, 0.4, 0.55),
-        (0.038, 3.4, 2.1, 0.70),
-        (0.020, 5.3, 4.0, 0.88),
+        (0.058, 2.0, 0.4, 0.66),
+        (0.038, 3.4, 2.1, 0.80),
+        (0.020, 5.3, 4.0, 0.90),
     ];
     let mut colour = behind;
     for (height, pace, phase, depth) in ridges {
@@ -66,7 +73,7 @@ fn hills(direction: Vec3, behind: Vec3) -> Vec3 {
         let ridge = height * (0.60 + 0.40 * wave);
         // Over a fraction of a degree, not at once: the air between is not clear.
         let inside = ((ridge - direction.y) / 0.004 + 0.5).clamp(0.0, 1.0);
-        let shade = vec3(0.085, 0.065, 0.15);
+        let shade = vec3(0.060, 0.055, 0.13);
         colour = colour.mix(behind.mix(shade, depth), inside);
     }
     colour

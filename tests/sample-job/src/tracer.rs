@@ -8,8 +8,8 @@ use crate::sky::{sky, sky_with_sun};
 use crate::vector::{Frame, Vec3};
 
 const MOST_BOUNCES: u32 = 12;
-/// A single path that found a lamp through three mirrors is dimmed to this: it would be a lone white dot.
-const BRIGHTEST_INDIRECT: f32 = 3.0;
+/// A single path that found a lamp through glass and mirrors is dimmed to this: it would be a lone white dot.
+const BRIGHTEST_INDIRECT: f32 = 0.7;
 
 /// The light that arrives along `ray`.
 pub fn light_along(scene: &Scene, mut ray: Ray, sampler: &mut Sampler) -> Vec3 {
@@ -48,12 +48,6 @@ pub fn light_along(scene: &Scene, mut ray: Ray, sampler: &mut Sampler) -> Vec3 {
                 material,
             }) => (distance, shape, material),
         };
-        if let Material::Glow { radiance } = material {
-            if !scattered {
-                add(&mut light, share.filtered(radiance));
-            }
-            break;
-        }
         let point = ray.at(distance);
         let outward = shape.normal(point);
         let entering = ray.direction.dot(outward) < 0.0;
@@ -69,8 +63,9 @@ pub fn light_along(scene: &Scene, mut ray: Ray, sampler: &mut Sampler) -> Vec3 {
             add(&mut light, share.filtered(asked));
         }
 
+        let seen = !scattered && bounce < 4;
         let (choice, spot) = (sampler.one(), sampler.pair());
-        let Some(next) = material.bounce(from, entering, bounce == 0, choice, spot) else {
+        let Some(next) = material.bounce(from, entering, seen, choice, spot) else {
             break;
         };
         share = share.filtered(next.weight);
