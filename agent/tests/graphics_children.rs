@@ -7,24 +7,17 @@
     reason = "a test may stop at once"
 )]
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use sublet_agent::bench::{self, BenchError, Failure, KERNEL_VERSION, Stage};
-use sublet_agent::child::{self, ChildError};
+use sublet_agent::child::ChildError;
 use sublet_agent::probe::{self, Adapter, AdapterId, AdapterKind, ProbeError};
 use sublet_agent::sensors::{self, GpuKind};
 
 fn agent() -> &'static Path {
     Path::new(env!("CARGO_BIN_EXE_sublet"))
-}
-
-#[cfg(unix)]
-fn driver_that(misbehaves: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/drivers")
-        .join(format!("{misbehaves}.sh"))
 }
 
 async fn software_adapter() -> Adapter {
@@ -140,69 +133,6 @@ fn a_child_ends_when_its_parent_is_gone() {
     );
 }
 
-#[cfg(unix)]
-#[tokio::test]
-async fn a_crashing_driver_is_an_error_and_no_crash() {
-    let error = probe::run(&driver_that("crashes"), probe::TIMEOUT)
-        .await
-        .expect_err("the child crashed");
-    let ProbeError::Child(ChildError::Crashed { how, errors }) = &error else {
-        panic!("{error}")
-    };
-    assert_eq!(
-        (how.as_str(), errors.as_str()),
-        ("signal 11", "driver: assertion failed")
-    );
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn a_hanging_driver_is_given_up_and_its_process_ended() {
-    let limit = Duration::from_millis(300);
-    let start = Instant::now();
-    let error = probe::run(&driver_that("hangs"), limit)
-        .await
-        .expect_err("the child hangs");
-    assert!(
-        matches!(error, ProbeError::Child(ChildError::TimedOut(after)) if after == limit),
-        "{error}"
-    );
-    assert!(start.elapsed() < Duration::from_secs(3));
-
-    let mut id = String::new();
-    let hung = child::run(&driver_that("hangs"), &[], limit, |line| {
-        line.clone_into(&mut id)
-    })
-    .await;
-    assert!(matches!(hung, Err(ChildError::TimedOut(_))));
-    assert!(
-        !Path::new("/proc").join(&id).exists(),
-        "process {id} is still there"
-    );
-}
-
-#[cfg(unix)]
-#[tokio::test]
-async fn garbage_is_told_apart_from_an_answer() {
-    let garbage = probe::run(&driver_that("babbles"), probe::TIMEOUT)
-        .await
-        .expect_err("half an answer");
-    assert!(matches!(garbage, ProbeError::Garbage(_)), "{garbage}");
-
-    let silence = probe::run(Path::new("/bin/true"), probe::TIMEOUT)
-        .await
-        .expect_err("no answer");
-    assert!(matches!(silence, ProbeError::Garbage(_)), "{silence}");
-
-    let flood = probe::run(&driver_that("floods"), probe::TIMEOUT)
-        .await
-        .expect_err("too long an answer");
-    assert!(
-        matches!(flood, ProbeError::Child(ChildError::TooMuchOutput)),
-        "{flood}"
-    );
-}
-
 #[tokio::test]
 async fn a_program_that_is_not_there_is_said() {
     let error = probe::run(Path::new("/nowhere/sublet"), probe::TIMEOUT)
@@ -214,22 +144,96 @@ async fn a_program_that_is_not_there_is_said() {
     );
 }
 
+/// Shell scripts stand in for the child process.
 #[cfg(unix)]
-#[tokio::test]
-async fn a_gpu_that_computes_wrongly_gets_no_score() {
-    let adapter = AdapterId::new("vulkan-0000:65:00.0");
-    let mut heard = Vec::new();
+mod with_a_driver_that_misbehaves {
+    use std::path::PathBuf;
 
-    let hear = |progress: bench::Progress| heard.push(progress.done);
-    let error = bench::run(&driver_that("miscomputes"), &adapter, hear, bench::TIMEOUT)
-        .await
-        .expect_err("wrong is wrong");
+    use super::*;
+    use sublet_agent::child;
 
-    assert!(
-        matches!(&error, BenchError::Failed(Failure::WrongResult { place: 7, result, .. }) if result.is_nan()),
-        "{error}"
-    );
-    assert_eq!(heard, [0.5]);
-    let silent = bench::run(Path::new("/bin/true"), &adapter, |_| {}, bench::TIMEOUT).await;
-    assert!(matches!(silent, Err(BenchError::NoResult)));
+    fn driver_that(misbehaves: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/drivers")
+            .join(format!("{misbehaves}.sh"))
+    }
+
+    #[tokio::test]
+    async fn a_crashing_driver_is_an_error_and_no_crash() {
+        let error = probe::run(&driver_that("crashes"), probe::TIMEOUT)
+            .await
+            .expect_err("the child crashed");
+        let ProbeError::Child(ChildError::Crashed { how, errors }) = &error else {
+            panic!("{error}")
+        };
+        assert_eq!(
+            (how.as_str(), errors.as_str()),
+            ("signal 11", "driver: assertion failed")
+        );
+    }
+
+    #[tokio::test]
+    async fn a_hanging_driver_is_given_up_and_its_process_ended() {
+        let limit = Duration::from_millis(300);
+        let start = Instant::now();
+        let error = probe::run(&driver_that("hangs"), limit)
+            .await
+            .expect_err("the child hangs");
+        assert!(
+            matches!(error, ProbeError::Child(ChildError::TimedOut(after)) if after == limit),
+            "{error}"
+        );
+        assert!(start.elapsed() < Duration::from_secs(3));
+
+        let mut id = String::new();
+        let hung = child::run(&driver_that("hangs"), &[], limit, |line| {
+            line.clone_into(&mut id)
+        })
+        .await;
+        assert!(matches!(hung, Err(ChildError::TimedOut(_))));
+        assert!(
+            !Path::new("/proc").join(&id).exists(),
+            "process {id} is still there"
+        );
+    }
+
+    #[tokio::test]
+    async fn garbage_is_told_apart_from_an_answer() {
+        let garbage = probe::run(&driver_that("babbles"), probe::TIMEOUT)
+            .await
+            .expect_err("half an answer");
+        assert!(matches!(garbage, ProbeError::Garbage(_)), "{garbage}");
+
+        let silence = probe::run(Path::new("/bin/true"), probe::TIMEOUT)
+            .await
+            .expect_err("no answer");
+        assert!(matches!(silence, ProbeError::Garbage(_)), "{silence}");
+
+        let flood = probe::run(&driver_that("floods"), probe::TIMEOUT)
+            .await
+            .expect_err("too long an answer");
+        assert!(
+            matches!(flood, ProbeError::Child(ChildError::TooMuchOutput)),
+            "{flood}"
+        );
+    }
+
+    #[tokio::test]
+    async fn a_gpu_that_computes_wrongly_gets_no_score() {
+        let adapter = AdapterId::new("vulkan-0000:65:00.0");
+        let mut heard = Vec::new();
+
+        let hear = |progress: bench::Progress| heard.push(progress.done);
+        let error = bench::run(&driver_that("miscomputes"), &adapter, hear, bench::TIMEOUT)
+            .await
+            .expect_err("wrong is wrong");
+
+        assert!(
+            matches!(&error, BenchError::Failed(Failure::WrongResult { place: 7, result, .. }) if result.is_nan()),
+            "{error}"
+        );
+        assert_eq!(heard, [0.5]);
+        let silent = bench::run(Path::new("/bin/true"), &adapter, |_| {}, bench::TIMEOUT).await;
+        assert!(matches!(silent, Err(BenchError::NoResult)));
+    }
 }

@@ -7,13 +7,7 @@ use futures_util::FutureExt;
 use super::adapter::{Adapter, AdapterId, AdapterKind, Backend, Limits};
 
 /// Names of adapters that compute on the processor, in lower case. Not all of them say so in their type.
-const SOFTWARE: [&str; 5] = [
-    "llvmpipe",
-    "lavapipe",
-    "swiftshader",
-    "basic render driver",
-    "warp",
-];
+const SOFTWARE: [&str; 4] = ["llvmpipe", "lavapipe", "swiftshader", "basic render driver"];
 
 /// Every adapter, with wgpu's handle for it.
 pub(crate) fn adapters() -> Vec<(Adapter, wgpu::Adapter)> {
