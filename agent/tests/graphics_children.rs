@@ -119,9 +119,8 @@ fn a_child_ends_when_its_parent_is_gone() {
         .spawn()
         .expect("the agent starts");
     drop(orphan.stdin.take());
-    // The measurement alone takes longer than this.
     while orphan.try_wait().unwrap().is_none() {
-        if start.elapsed() > Duration::from_secs(4) {
+        if start.elapsed() > Duration::from_secs(60) {
             orphan.kill().unwrap();
             panic!("the child outlived its parent");
         }
