@@ -12,7 +12,10 @@
 
 pub mod bench;
 pub mod child;
+pub mod cli;
 pub mod control;
+pub mod daemon;
+pub mod doctor;
 pub mod market;
 pub mod probe;
 pub mod sandbox;

@@ -1,12 +1,5 @@
-//! The `sublet` program. Until the command line is here, only what the agent starts of itself.
+//! The program `sublet`.
 
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
-    match arguments.first().map(String::as_str) {
-        Some("probe") => sublet_agent::probe::child_main(),
-        Some("bench-child") => sublet_agent::bench::child_main(&arguments[1..]),
-        _ => ExitCode::from(2),
-    }
+fn main() -> std::process::ExitCode {
+    sublet_agent::cli::main()
 }

@@ -1,0 +1,166 @@
+//! What can be written on the command line.
+
+use super::exit::EXIT_CODES;
+use super::run::RunArgs;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+use std::path::PathBuf;
+use sublet_protocol::ids::LeaseId;
+
+/// Rents out your GPU while you do not use it.
+#[derive(Debug, Parser)]
+#[command(name = "sublet", version, disable_help_subcommand = true, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+pub struct Cli {
+    /// Where the agent keeps everything [default: the system's place for application data]
+    #[arg(long, global = true, value_name = "DIR", env = "SUBLET_DATA")]
+    pub data: Option<PathBuf>,
+    /// What to do
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+const EXAMPLES: &str = "\
+Examples:
+  sublet run --market https://market.example --floor 0.35
+  sublet status
+  sublet pause 2h";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Start the agent, and stay until it is told to end
+    #[command(after_help = with_codes("\
+Examples:
+  sublet run --market https://market.example
+  sublet run --floor 0.35 --log debug
+  sublet run --data /srv/sublet --log-format json"))]
+    Run(RunArgs),
+    /// Is the GPU yours or rented, why, and what did it earn
+    #[command(after_help = with_codes("\
+Examples:
+  sublet status
+  sublet status --json | jq -r .sentence"))]
+    Status(Format),
+    /// The GPUs that were found, with their scores and prices
+    #[command(after_help = with_codes("\
+Examples:
+  sublet gpus
+  sublet gpus --json | jq '.gpus[].info.id'"))]
+    Gpus(Format),
+    /// Measure every GPU
+    #[command(after_help = with_codes("\
+Examples:
+  sublet bench
+  sublet bench --last
+  sublet bench --json 2>/dev/null"))]
+    Bench(BenchArgs),
+    /// The jobs that ran here, and what each may reach
+    #[command(after_help = with_codes("\
+Examples:
+  sublet jobs
+  sublet jobs --log LEASE --lines 20
+  sublet jobs --json | jq '.leases[0].state'"))]
+    Jobs(JobsArgs),
+    /// What was earned, and what proves it
+    #[command(after_help = with_codes("\
+Examples:
+  sublet wallet
+  sublet wallet --csv > earnings.csv
+  sublet wallet --json | jq .net"))]
+    Wallet(WalletArgs),
+    /// Rent nothing for a while
+    #[command(after_help = with_codes("\
+Examples:
+  sublet pause
+  sublet pause 1h30m
+  sublet pause until 18:00
+  sublet pause until tomorrow"))]
+    Pause(PauseArgs),
+    /// End the pause
+    #[command(after_help = with_codes("\
+Examples:
+  sublet resume
+  sublet resume --json"))]
+    Resume(Format),
+    /// Look at everything that renting needs; works without the agent too
+    #[command(after_help = with_codes("\
+Examples:
+  sublet doctor
+  sublet doctor --json | jq '.checks[] | select(.verdict != \"good\")'"))]
+    Doctor(Format),
+    /// Write a completion script for a shell
+    #[command(after_help = with_codes("\
+Examples:
+  sublet completions bash > ~/.local/share/bash-completion/completions/sublet
+  sublet completions fish > ~/.config/fish/completions/sublet.fish"))]
+    Completions {
+        /// Which shell
+        shell: Shell,
+    },
+    /// Write the local API's description
+    #[command(hide = true)]
+    Openapi,
+    /// List graphics adapters (the agent starts this)
+    #[command(hide = true)]
+    Probe {
+        #[arg(long)]
+        json: bool,
+    },
+    /// Measure one adapter (the agent starts this)
+    #[command(hide = true)]
+    BenchChild {
+        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+        arguments: Vec<String>,
+    },
+}
+
+fn with_codes(examples: &str) -> String {
+    format!("{examples}\n\n{EXIT_CODES}")
+}
+
+/// How the answer is written.
+#[derive(Debug, Clone, Copy, Args)]
+pub(super) struct Format {
+    /// Write JSON: the local API's own types, which stay stable
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct BenchArgs {
+    /// Show the last results instead of measuring again
+    #[arg(long)]
+    pub(super) last: bool,
+    #[command(flatten)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct JobsArgs {
+    /// Show the end of what this lease's job wrote
+    #[arg(long, value_name = "LEASE")]
+    pub(super) log: Option<LeaseId>,
+    /// How many lines of it
+    #[arg(long, value_name = "N", default_value_t = 100, requires = "log", value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    pub(super) lines: u32,
+    #[command(flatten)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct WalletArgs {
+    /// Write every earning as CSV
+    #[arg(long, conflicts_with = "json")]
+    pub(super) csv: bool,
+    #[command(flatten)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct PauseArgs {
+    /// How long: 30m, 1h30m, 3 days, until 18:00, until tomorrow; nothing is until you resume
+    #[arg(value_name = "TIME")]
+    pub(super) time: Vec<String>,
+    #[command(flatten)]
+    pub(super) format: Format,
+}

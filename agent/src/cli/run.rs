@@ -1,0 +1,88 @@
+//! `sublet run`: the flags of the daemon, and its log.
+
+use anyhow::Context;
+use clap::{Args, ValueEnum};
+use std::io::IsTerminal;
+use std::path::PathBuf;
+use sublet_protocol::money::{HourlyPrice, MicroUsd};
+use tracing_subscriber::EnvFilter;
+
+/// What the owner said on the command line. Absent values are the settings' to give.
+#[derive(Debug, Clone)]
+pub struct RunOptions {
+    /// The data folder, absolute.
+    pub data: PathBuf,
+    /// The marketplace.
+    pub market: Option<url::Url>,
+    /// The least for an hour of one GPU.
+    pub floor: Option<HourlyPrice>,
+    /// Software adapters may be rented.
+    pub allow_software_gpu: bool,
+    /// A substitute for NVIDIA's management library.
+    pub nvml_library: Option<PathBuf>,
+}
+
+/// Flags of `sublet run`.
+#[derive(Debug, Clone, Args)]
+pub struct RunArgs {
+    /// The marketplace to rent out on
+    #[arg(long, value_name = "URL", env = "SUBLET_MARKET")]
+    market: Option<url::Url>,
+    /// The least you take for an hour of a GPU, in US dollars, such as 0.35
+    #[arg(long, value_name = "USD_PER_HOUR")]
+    floor: Option<MicroUsd>,
+    /// Rent out software adapters too, where the CPU computes; renters are told
+    #[arg(long)]
+    allow_software_gpu: bool,
+    /// Load this library instead of NVIDIA's; it runs with the agent's rights
+    #[arg(long, value_name = "PATH", env = "SUBLET_NVML_LIBRARY", hide = true)]
+    nvml_library: Option<PathBuf>,
+    /// How the log on standard error is written
+    #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
+    log_format: LogFormat,
+    /// What to log: error, warn, info, debug or trace, or a filter such as info,sublet_agent::market=debug
+    #[arg(long, value_name = "FILTER", default_value = "info")]
+    log: String,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum LogFormat {
+    /// For people
+    Text,
+    /// One JSON document a line
+    Json,
+}
+
+impl RunArgs {
+    /// The daemon's options.
+    pub fn options(&self, data: PathBuf) -> RunOptions {
+        RunOptions {
+            data,
+            market: self.market.clone(),
+            floor: self.floor.map(HourlyPrice),
+            allow_software_gpu: self.allow_software_gpu,
+            nvml_library: self.nvml_library.clone(),
+        }
+    }
+
+    /// Opens the log on standard error.
+    ///
+    /// # Errors
+    /// A filter that cannot be read.
+    pub fn open_log(&self) -> Result<(), anyhow::Error> {
+        let filter = EnvFilter::try_new(&self.log)
+            .with_context(|| format!("--log {} is not a filter", self.log))?;
+        let colour = std::io::stderr().is_terminal()
+            && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+        let log = tracing_subscriber::fmt()
+            .with_env_filter(filter)
+            .with_writer(std::io::stderr)
+            .with_ansi(colour);
+        let opened = match self.log_format {
+            LogFormat::Text => log.try_init(),
+            LogFormat::Json => log.json().flatten_event(true).try_init(),
+        };
+        opened.map_err(|error| anyhow::anyhow!("the log could not be opened: {error}"))
+    }
+}

@@ -1,0 +1,295 @@
+//! Every page, as it stands on a terminal with Unicode and on one without. Update the pictures with
+//! `INSTA_UPDATE=always cargo nextest run -p sublet-agent cli::`, and read what changed.
+
+use super::look::Look;
+use super::{bench, doctor, gpus, jobs, pause, status, wallet};
+use jiff::tz::TimeZone;
+use serde_json::json;
+use sublet_protocol::local::{
+    BenchView, Check, Doctor, Gpus, Jobs, PauseView, Status, Verdict, Wallet,
+};
+
+/// 2026-11-21 13:30 where the owner lives.
+const NOW: u64 = 1_795_260_600_000;
+
+fn look(unicode: bool) -> Look {
+    Look {
+        unicode,
+        zone: TimeZone::fixed(jiff::tz::offset(2)),
+        now_ms: NOW,
+    }
+}
+
+/// Both pages in one picture, without styles.
+fn pictures(page: impl Fn(&Look) -> String) -> String {
+    let plain = |unicode| anstream::adapter::strip_str(&page(&look(unicode))).to_string();
+    let ascii = plain(false);
+    assert!(ascii.is_ascii(), "{ascii}");
+    format!("{}\n--- without Unicode ---\n{ascii}", plain(true))
+}
+
+fn rtx(state: &str, reasons: serde_json::Value) -> serde_json::Value {
+    json!({
+        "info": {
+            "id": "GPU-7f1c", "name": "NVIDIA GeForce RTX 4090", "vendor": "nvidia", "software": false,
+            "memory_bytes": 25_757_220_864_u64, "driver": "550.54.14", "pci": "0000:65:00.0",
+            "score": {"score": 2210, "fp32_mflops": 72_580_000, "bandwidth_mb_s": 921_000},
+        },
+        "state": state,
+        "reasons": reasons,
+        "telemetry": {
+            "gpu": "GPU-7f1c", "temperature_c": 71, "power_mw": 311_400, "power_limit_mw": 450_000,
+            "load_percent": 98, "memory_used_bytes": 9_663_676_416_u64, "fan_percent": 61, "age_ms": 400,
+            "problem": null,
+        },
+        "floor": 350_000,
+    })
+}
+
+fn lavapipe(state: &str, reasons: serde_json::Value) -> serde_json::Value {
+    json!({
+        "info": {
+            "id": "sw-llvmpipe", "name": "llvmpipe (LLVM 15.0.6, 256 bits)", "vendor": "software",
+            "software": true, "memory_bytes": null, "driver": "Mesa 22.3.6", "pci": null, "score": null,
+        },
+        "state": state, "reasons": reasons, "telemetry": null, "floor": 40_000,
+    })
+}
+
+fn lease(change: serde_json::Value) -> serde_json::Value {
+    let mut lease = json!({
+        "lease": "L-42", "job": "J-9", "name": "path-tracer", "image": "registry.example/tracer@sha256:00",
+        "gpus": ["GPU-7f1c"], "state": "running", "price": 352_500, "used_ms": 754_000, "earned": 70_137,
+        "progress_permille": 420, "granted_at_ms": NOW - 760_000, "ending": null,
+        "may_reach": ["no network", "2 GiB of memory", "its own 20 GB"],
+    });
+    let fields = change.as_object().unwrap().clone();
+    lease.as_object_mut().unwrap().extend(fields);
+    lease
+}
+
+fn status_of(change: serde_json::Value) -> Status {
+    let mut status = json!({
+        "sentence": "Ready: your RTX 4090 is on offer from $0.35/h.", "state": "ready", "version": "0.1.0",
+        "rig": "rig-1", "gpus": [rtx("ready", json!([]))], "leases": [], "pause": null, "today": 0, "sandbox": null,
+        "market": {
+            "url": "https://market.example", "connected": true, "last_answer_ms": NOW - 3_000, "fee": 500,
+            "problem": null,
+        },
+    });
+    let fields = change.as_object().unwrap().clone();
+    status.as_object_mut().unwrap().extend(fields);
+    serde_json::from_value(status).unwrap()
+}
+
+fn read<T: serde::de::DeserializeOwned>(value: serde_json::Value) -> T {
+    serde_json::from_value(value).unwrap()
+}
+
+#[test]
+fn status_while_renting() {
+    let waits = json!([
+        {"code": "not_benchmarked", "text": "It was not measured under this driver.", "remedy": "Run `sublet bench`."},
+    ]);
+    let status = status_of(json!({
+        "sentence": "Renting your RTX 4090 for $0.3525/h. $1.32 so far today.", "state": "renting", "today": 1_320_000,
+        "gpus": [rtx("renting", json!([])), lavapipe("waiting", waits)],
+        "leases": [lease(json!({}))],
+    }));
+    insta::assert_snapshot!(pictures(|look| status::render(&status, look)));
+}
+
+#[test]
+fn status_while_ready() {
+    let status = status_of(json!({"today": 70_137}));
+    insta::assert_snapshot!(pictures(|look| status::render(&status, look)));
+}
+
+#[test]
+fn status_says_what_holds_for_every_gpu_only_once() {
+    let paused = json!({"code": "paused_by_owner", "text": "You paused renting.", "remedy": "It goes on at 15:30."});
+    let hot = json!({"code": "too_hot", "text": "The GPU is at 84 °C.", "remedy": "Rents again below 76 °C."});
+    let status = status_of(json!({
+        "sentence": "Yours: you paused renting.", "state": "yours", "pause": {"until_ms": NOW + 7_200_000},
+        "gpus": [rtx("yours", json!([paused, hot])), lavapipe("yours", json!([paused]))],
+        "market": {
+            "url": "https://market.example", "connected": false, "last_answer_ms": NOW - 600_000, "fee": 500,
+            "problem": "the connection was refused",
+        },
+    }));
+    insta::assert_snapshot!(pictures(|look| status::render(&status, look)));
+}
+
+#[test]
+fn status_without_any_gpu() {
+    let status = status_of(json!({
+        "sentence": "No GPU was found, so nothing can be rented.", "state": "needs_you", "gpus": [],
+        "market": {"url": "https://market.example", "connected": false, "last_answer_ms": null, "fee": null, "problem": null},
+    }));
+    insta::assert_snapshot!(pictures(|look| status::render(&status, look)));
+}
+
+#[test]
+fn gpus_found() {
+    let found: Gpus = read(json!({
+        "gpus": [rtx("ready", json!([])), lavapipe("needs_you", json!([]))],
+        "problems": ["NVIDIA's library is of another version than its driver; restart the machine."],
+    }));
+    insta::assert_snapshot!(pictures(|look| gpus::render(&found, look)));
+}
+
+#[test]
+fn gpus_none() {
+    let none: Gpus = read(json!({"gpus": [], "problems": []}));
+    insta::assert_snapshot!(pictures(|look| gpus::render(&none, look)));
+}
+
+#[test]
+fn jobs_of_all_kinds() {
+    let ending = |code: &str, exit_code: Option<i64>, message: &str| json!({"code": code, "exit_code": exit_code, "message": message, "outputs": []});
+    let done = ending("completed", Some(0), "The job is done.");
+    let killed = ending(
+        "out_of_memory",
+        Some(137),
+        "The job outgrew its 2 GiB of memory.\u{1b}[2J",
+    );
+    let leases: Jobs = read(json!({"leases": [
+        lease(json!({})),
+        lease(json!({"lease": "L-41", "state": "finished", "ending": done, "granted_at_ms": NOW - 86_400_000,
+            "used_ms": 31_200, "earned": 2_902, "progress_permille": 1000})),
+        lease(json!({"lease": "L-7", "name": "\u{202e}blender", "state": "failed", "ending": killed,
+            "granted_at_ms": NOW - 864_000_000, "used_ms": 4_320_000, "earned": 401_850, "progress_permille": null})),
+    ]}));
+    insta::assert_snapshot!(pictures(|look| jobs::render(&leases, look)));
+}
+
+#[test]
+fn jobs_none() {
+    insta::assert_snapshot!(pictures(|look| jobs::render(
+        &Jobs { leases: vec![] },
+        look
+    )));
+}
+
+#[test]
+fn wallet_with_earnings() {
+    let earned: Wallet = read(json!({
+        "gross": 12_999, "fee": 649, "net": 12_350, "proven": 12_300, "unproven": 50, "written_off": 0,
+        "today": 12_350, "voucher": null,
+        "earnings": [
+            {"lease": "L-42", "name": "path-tracer", "at_ms": NOW, "used_ms": 98_000, "price": 352_500, "gross": 9_595,
+                "fee": 479, "net": 9_116, "proven": 9_066, "voucher": 12_300},
+            {"lease": "L-41", "name": "path-tracer", "at_ms": NOW - 86_400_000, "used_ms": 35_000, "price": 350_000,
+                "gross": 3_404, "fee": 170, "net": 3_234, "proven": 3_234, "voucher": 3_234},
+        ],
+    }));
+    insta::assert_snapshot!(pictures(|look| wallet::render(&earned, look)));
+}
+
+#[test]
+fn wallet_empty() {
+    let empty: Wallet = read(json!({
+        "gross": 0, "fee": 0, "net": 0, "proven": 0, "unproven": 0, "written_off": 0, "today": 0, "voucher": null,
+        "earnings": [],
+    }));
+    insta::assert_snapshot!(pictures(|look| wallet::render(&empty, look)));
+}
+
+#[test]
+fn bench_results() {
+    let view: BenchView = read(json!({
+        "running": false, "progress_permille": 1000, "step": "", "results": [
+            {"gpu": "GPU-7f1c", "name": "NVIDIA GeForce RTX 4090", "spread_permille": 12, "problem": null,
+                "score": {"score": 2210, "fp32_mflops": 72_580_000, "bandwidth_mb_s": 921_000}},
+            {"gpu": "sw-llvmpipe", "name": "llvmpipe (LLVM 15.0.6, 256 bits)", "score": null, "spread_permille": null,
+                "problem": "The driver crashed while it was measured."},
+        ],
+    }));
+    assert_eq!(bench::exit(&view), super::Exit::Failed);
+    insta::assert_snapshot!(pictures(|look| bench::render(&view, look)));
+}
+
+#[test]
+fn bench_none() {
+    let view: BenchView =
+        read(json!({"running": false, "progress_permille": 0, "step": "", "results": []}));
+    insta::assert_snapshot!(pictures(|look| bench::render(&view, look)));
+}
+
+#[test]
+fn pauses() {
+    let until = PauseView {
+        until_ms: Some(NOW + 5_400_000),
+    };
+    let open = PauseView { until_ms: None };
+    insta::assert_snapshot!(pictures(|look| {
+        pause::render(&until, look) + &pause::render(&open, look) + &pause::render_resumed(look)
+    }));
+}
+
+#[test]
+fn doctor_with_every_verdict() {
+    let check = |name: &str, verdict, found: &str, remedy: Option<&str>| Check {
+        name: name.to_owned(),
+        verdict,
+        found: found.to_owned(),
+        purpose: "Every job runs in a container of its own.".to_owned(),
+        remedy: remedy.map(str::to_owned),
+    };
+    let seen = Doctor {
+        checks: vec![
+            check(
+                "Agent",
+                Verdict::Warning,
+                "It is not running.",
+                Some("Start it with `sublet run`."),
+            ),
+            check("Disk", Verdict::Good, "80.1 GiB free.", None),
+            check(
+                "Docker",
+                Verdict::Bad,
+                "It does not answer.",
+                Some("Start Docker."),
+            ),
+        ],
+    };
+    assert_eq!(doctor::exit(&seen), super::Exit::Failed);
+    insta::assert_snapshot!(pictures(|look| doctor::render(&seen, look)));
+}
+
+#[test]
+fn colour_is_in_the_page_and_goes_where_it_is_not_wanted() {
+    let status = status_of(json!({}));
+    let page = status::render(&status, &look(true));
+    assert!(page.contains("\x1b["));
+    assert!(
+        !anstream::adapter::strip_str(&page)
+            .to_string()
+            .contains('\x1b')
+    );
+}
+
+#[test]
+fn every_command_has_help_with_examples_and_exit_codes() {
+    use clap::CommandFactory;
+    let mut cli = super::Cli::command();
+    cli.clone().debug_assert();
+    let names: Vec<String> = cli
+        .get_subcommands()
+        .filter(|command| !command.is_hide_set())
+        .map(|command| command.get_name().to_owned())
+        .collect();
+    assert_eq!(names.len(), 10, "{names:?}");
+    for name in names {
+        let help = cli
+            .find_subcommand_mut(&name)
+            .unwrap()
+            .render_help()
+            .to_string();
+        assert!(help.contains("Examples:\n  sublet "), "{name}: {help}");
+        assert!(
+            help.contains("3  the agent is not running"),
+            "{name}: {help}"
+        );
+    }
+}

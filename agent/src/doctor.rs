@@ -1,0 +1,249 @@
+//! Whether this machine can rent its GPUs out: what was seen, and what that means. `observe` looks; everything
+//! here only judges.
+
+mod observe;
+
+pub use observe::observe;
+
+use std::path::PathBuf;
+use sublet_protocol::local::{Check, Doctor, Verdict};
+use sublet_protocol::offer::SandboxFacts;
+
+/// Below this the ledger and the logs have no room: 256 MiB.
+pub const DISK_LEAST: u64 = 256 << 20;
+
+/// Below this a few images fill the disk: 10 GiB.
+pub const DISK_EASY: u64 = 10 << 30;
+
+/// What was seen. Texts of failures are whole sentences of whoever failed.
+#[derive(Debug, Clone)]
+pub struct Observed {
+    /// The version of the agent that serves this data folder; `None` when none does.
+    pub agent: Option<String>,
+    /// Where the agent keeps everything.
+    pub data: PathBuf,
+    /// Whether it can.
+    pub folder: Folder,
+    /// Free space where the data folder is or will be, in bytes.
+    pub free: Result<u64, String>,
+    /// What Docker enforces.
+    pub docker: Result<SandboxFacts, String>,
+    /// An NVIDIA card on the PCI bus; `None` where this system does not tell.
+    pub nvidia_card: Option<bool>,
+    /// The version of NVIDIA's driver that is loaded.
+    pub nvidia_driver: Option<String>,
+    /// The Vulkan loader's file.
+    pub vulkan: Option<PathBuf>,
+    /// What the loader finds: names, and whether each is software.
+    pub adapters: Result<Vec<AdapterSeen>, String>,
+}
+
+/// One graphics adapter.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AdapterSeen {
+    /// The driver's name for it.
+    pub name: String,
+    /// The CPU computes.
+    pub software: bool,
+}
+
+/// The data folder.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Folder {
+    /// A file could be written in it.
+    Writable,
+    /// It is not there yet, and its parent would take it.
+    NotYet,
+    /// Neither; the system's words.
+    Refused(String),
+}
+
+/// Every check, in the order in which one would mend things.
+pub fn diagnose(observed: &Observed) -> Doctor {
+    Doctor {
+        checks: vec![
+            agent(observed),
+            folder(observed),
+            disk(observed),
+            docker(observed),
+            nvidia(observed),
+            vulkan(observed),
+            adapters(observed),
+        ],
+    }
+}
+
+fn check(name: &str, purpose: &str, (verdict, found, remedy): Finding) -> Check {
+    Check {
+        name: name.to_owned(),
+        verdict,
+        found,
+        purpose: purpose.to_owned(),
+        remedy,
+    }
+}
+
+type Finding = (Verdict, String, Option<String>);
+
+fn good(found: impl Into<String>) -> Finding {
+    (Verdict::Good, found.into(), None)
+}
+
+fn warning(found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    (Verdict::Warning, found.into(), Some(remedy.into()))
+}
+
+fn bad(found: impl Into<String>, remedy: impl Into<String>) -> Finding {
+    (Verdict::Bad, found.into(), Some(remedy.into()))
+}
+
+fn agent(observed: &Observed) -> Check {
+    // A warning, so that the doctor can pass a machine on which the agent was never started.
+    let finding = match &observed.agent {
+        Some(version) => good(format!("It runs, version {version}.")),
+        None => warning(
+            format!(
+                "It is not running for the data folder {}.",
+                observed.data.display()
+            ),
+            "Start it with `sublet run`.",
+        ),
+    };
+    check("Agent", "Nothing is rented while it does not run.", finding)
+}
+
+fn folder(observed: &Observed) -> Check {
+    let data = observed.data.display();
+    let finding = match &observed.folder {
+        Folder::Writable => good(format!("{data} can be written.")),
+        Folder::NotYet => good(format!("{data} will be made when the agent starts.")),
+        Folder::Refused(why) => bad(
+            format!("{data} cannot be written: {why}."),
+            "Give this user the right to write there, or name another folder with --data.",
+        ),
+    };
+    check(
+        "Data folder",
+        "The ledger of your earnings lives there; without it nothing is rented.",
+        finding,
+    )
+}
+
+fn disk(observed: &Observed) -> Check {
+    let finding = match &observed.free {
+        Err(why) => bad(
+            format!("The free space is not known: {why}."),
+            "Look at the disk that holds the data folder.",
+        ),
+        Ok(free) => {
+            let found = format!("{} GiB free.", tenths_of_gib(*free));
+            if *free < DISK_LEAST {
+                bad(found, "Free at least 256 MiB, better 10 GiB.")
+            } else if *free < DISK_EASY {
+                warning(found, "Free 10 GiB: images of jobs take a few GiB each.")
+            } else {
+                good(found)
+            }
+        }
+    };
+    check(
+        "Disk",
+        "Images and outputs of jobs need room, and so does the ledger.",
+        finding,
+    )
+}
+
+fn tenths_of_gib(bytes: u64) -> String {
+    let tenths = u128::from(bytes) * 10 / (1 << 30);
+    format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+fn docker(observed: &Observed) -> Check {
+    let finding = match &observed.docker {
+        Err(why) => bad(
+            format!("{}.", why.trim_end_matches('.')),
+            "Start Docker and let this user reach its socket (on Linux: the group docker). To install it on Debian and Ubuntu: apt install docker.io",
+        ),
+        Ok(facts) if !facts.seccomp => bad(
+            format!("{} answers, but filters no system calls.", facts.engine),
+            "Start Docker with its default seccomp profile: no job runs without it.",
+        ),
+        Ok(facts) => good(format!("{} answers.", facts.engine)),
+    };
+    check(
+        "Docker",
+        "Every job runs in a container of its own.",
+        finding,
+    )
+}
+
+fn nvidia(observed: &Observed) -> Check {
+    let container = observed.docker.as_ref().map(|facts| facts.nvidia);
+    let finding = match (&observed.nvidia_driver, observed.nvidia_card, container) {
+        (Some(version), _, Ok(false)) => bad(
+            format!("Driver {version}, but Docker cannot hand out NVIDIA GPUs."),
+            "Install the NVIDIA Container Toolkit and restart Docker.",
+        ),
+        (Some(version), _, _) => good(format!("Driver {version}.")),
+        (None, Some(true), _) => bad(
+            "There is an NVIDIA card, but its driver is not loaded.",
+            "Install NVIDIA's driver, or load it (modprobe nvidia), then restart the agent.",
+        ),
+        (None, Some(false), _) => good("No NVIDIA card here, so none is needed."),
+        (None, None, _) => warning(
+            "No NVIDIA driver was found.",
+            "Install it where this machine has an NVIDIA card.",
+        ),
+    };
+    check(
+        "NVIDIA driver",
+        "It tells temperature, power and memory of NVIDIA cards.",
+        finding,
+    )
+}
+
+fn vulkan(observed: &Observed) -> Check {
+    let finding = match &observed.vulkan {
+        Some(file) => good(format!("{}.", file.display())),
+        None => warning(
+            "The Vulkan loader was not found.",
+            "On Debian and Ubuntu: apt install libvulkan1",
+        ),
+    };
+    check(
+        "Vulkan loader",
+        "GPUs are found and measured through it.",
+        finding,
+    )
+}
+
+fn adapters(observed: &Observed) -> Check {
+    let finding = match &observed.adapters {
+        Err(why) => bad(
+            format!("{}.", why.trim_end_matches('.')),
+            "Update the graphics driver; `sublet gpus` tells what can be seen without it.",
+        ),
+        Ok(adapters) if adapters.is_empty() => bad(
+            "No graphics adapter was found.",
+            "Install the driver of your card, with its Vulkan part.",
+        ),
+        Ok(adapters) => {
+            let mut names: Vec<&str> = adapters.iter().map(|seen| seen.name.as_str()).collect();
+            names.sort_unstable();
+            names.dedup();
+            let found = format!("{}.", names.join(", "));
+            if adapters.iter().all(|seen| seen.software) {
+                warning(
+                    format!("Only software: {found}"),
+                    "A software adapter is rented only with `sublet run --allow-software-gpu`.",
+                )
+            } else {
+                good(found)
+            }
+        }
+    };
+    check("Graphics adapters", "They are what is rented.", finding)
+}
+
+#[cfg(test)]
+mod tests;

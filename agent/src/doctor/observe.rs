@@ -1,0 +1,122 @@
+//! The doctor's look at this machine. Changes nothing; every question has an end.
+
+use super::{AdapterSeen, Folder, Observed};
+use crate::probe::{self, AdapterKind};
+use crate::sandbox::{Sandbox, SandboxError};
+use std::path::{Path, PathBuf};
+
+/// Looks at everything. `exe` is the agent's own program, which lists the graphics adapters in a child process;
+/// `agent` is the version of the agent that serves `data`, where one does. Takes up to half a minute where parts
+/// are stuck.
+pub async fn observe(data: &Path, exe: &Path, agent: Option<String>) -> Observed {
+    let (docker, adapters) = tokio::join!(docker(), adapters(exe));
+    let (nvidia_card, nvidia_driver) = nvidia();
+    Observed {
+        agent,
+        data: data.to_owned(),
+        folder: folder(data),
+        free: fs4::available_space(existing(data)).map_err(|error| error.to_string()),
+        docker,
+        nvidia_card,
+        nvidia_driver,
+        vulkan: vulkan_loader(),
+        adapters,
+    }
+}
+
+async fn docker() -> Result<sublet_protocol::offer::SandboxFacts, String> {
+    let asked = async { Sandbox::connect().await?.facts().await };
+    asked.await.map_err(|error| match error {
+        // The remedy is the check's to give.
+        SandboxError::DockerUnavailable { why } => format!("It does not answer: {why}"),
+        other => other.to_string(),
+    })
+}
+
+async fn adapters(exe: &Path) -> Result<Vec<AdapterSeen>, String> {
+    let found = probe::run(exe, probe::TIMEOUT).await;
+    let found = found.map_err(|error| error.to_string())?;
+    let seen = |adapter: probe::Adapter| AdapterSeen {
+        software: adapter.kind == AdapterKind::Software,
+        name: adapter.name,
+    };
+    Ok(found.into_iter().map(seen).collect())
+}
+
+/// The folder itself, or the nearest one above it that is there.
+fn existing(data: &Path) -> &Path {
+    data.ancestors()
+        .find(|folder| folder.exists())
+        .unwrap_or(data)
+}
+
+/// A file is written and removed again: rights alone do not tell of read-only mounts and quotas.
+fn folder(data: &Path) -> Folder {
+    let nearest = existing(data);
+    match tempfile::Builder::new()
+        .prefix(".sublet-doctor")
+        .tempfile_in(nearest)
+    {
+        Ok(_) if nearest == data => Folder::Writable,
+        Ok(_) => Folder::NotYet,
+        Err(error) => Folder::Refused(error.to_string()),
+    }
+}
+
+/// Whether there is a card, and the driver's version.
+#[cfg(target_os = "linux")]
+fn nvidia() -> (Option<bool>, Option<String>) {
+    const NVIDIA: &str = "0x10de";
+    const DISPLAY: &str = "0x03";
+    let read = |path: PathBuf| std::fs::read_to_string(path).unwrap_or_default();
+    let card = std::fs::read_dir("/sys/bus/pci/devices")
+        .ok()
+        .map(|devices| {
+            devices.flatten().any(|device| {
+                read(device.path().join("vendor")).trim() == NVIDIA
+                    && read(device.path().join("class")).starts_with(DISPLAY)
+            })
+        });
+    let version = read(PathBuf::from("/sys/module/nvidia/version"));
+    let version = version.trim();
+    (card, (!version.is_empty()).then(|| version.to_owned()))
+}
+
+/// Whether there is a card is not looked up; NVIDIA's driver brings this library.
+#[cfg(not(target_os = "linux"))]
+fn nvidia() -> (Option<bool>, Option<String>) {
+    let there = system_folder().join("nvml.dll").exists();
+    (None, there.then(|| "(its library is there)".to_owned()))
+}
+
+#[cfg(unix)]
+fn vulkan_loader() -> Option<PathBuf> {
+    const NAMES: [&str; 3] = ["libvulkan.so.1", "libvulkan.so", "libvulkan.1.dylib"];
+    let named = std::env::var_os("LD_LIBRARY_PATH").unwrap_or_default();
+    let usual = [
+        "/usr/lib/x86_64-linux-gnu",
+        "/usr/lib/aarch64-linux-gnu",
+        "/usr/lib64",
+        "/usr/lib",
+        "/usr/local/lib",
+        "/lib/x86_64-linux-gnu",
+        "/lib64",
+        "/lib",
+    ];
+    std::env::split_paths(&named)
+        .chain(usual.map(PathBuf::from))
+        .flat_map(|folder| NAMES.map(|name| folder.join(name)))
+        .find(|file| file.exists())
+}
+
+#[cfg(windows)]
+fn vulkan_loader() -> Option<PathBuf> {
+    let file = system_folder().join("vulkan-1.dll");
+    file.exists().then_some(file)
+}
+
+#[cfg(not(target_os = "linux"))]
+fn system_folder() -> PathBuf {
+    let root = std::env::var_os("SystemRoot").unwrap_or_else(|| r"C:\Windows".into());
+    PathBuf::from(root).join("System32")
+}
