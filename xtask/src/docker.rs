@@ -5,6 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -20,6 +21,7 @@ const USUAL_SOCKET: &str = "/var/run/docker.sock";
 /// A path of its own, so that a stopped Docker's leftovers are neither met nor removed; short, since the sockets in it
 /// must not be longer than a socket's path may be.
 const EXEC_ROOT: &str = "/run/sublet-docker";
+const BRIDGE: &str = "/sys/class/net/docker0";
 const ANSWER_WITHIN: Duration = Duration::from_secs(10);
 const START_WITHIN: Duration = Duration::from_secs(60);
 /// Words added to our own dockerd's command line, for machines that need some: `--storage-driver=vfs`.
@@ -28,7 +30,14 @@ const EXTRA_ARGUMENTS: &str = "SUBLET_DOCKERD_ARGS";
 /// A Docker daemon that answers.
 pub struct Docker {
     socket: PathBuf,
-    ours: Option<Process>,
+    ours: Option<Ours>,
+}
+
+/// The daemon that we started, and what it makes on the machine that would outlive it.
+struct Ours {
+    process: Process,
+    privilege: Privilege,
+    bridge_was_there: bool,
 }
 
 enum Answering {
@@ -82,7 +91,7 @@ impl Docker {
 
     /// The process id of the daemon, where we started it.
     pub fn our_process(&self) -> Option<u32> {
-        self.ours.as_ref().map(Process::id)
+        self.ours.as_ref().map(|ours| ours.process.id())
     }
 
     /// The answer to `GET path`, as JSON.
@@ -111,13 +120,40 @@ impl Docker {
         }
     }
 
-    /// Stops the daemon if we started it.
+    /// Stops the daemon if we started it, and takes its bridge and its run folder away.
     pub fn stop(&mut self) -> anyhow::Result<()> {
         match &mut self.ours {
             Some(ours) => ours.stop(),
             None => Ok(()),
         }
     }
+}
+
+impl Ours {
+    fn stop(&mut self) -> anyhow::Result<()> {
+        self.process.stop()?;
+        let mut rm = self.privilege.command("rm");
+        finish(rm.args(["-r", "-f", EXEC_ROOT]))?;
+        if !self.bridge_was_there && Path::new(BRIDGE).exists() {
+            let mut ip = self
+                .privilege
+                .command(program("ip").context("ip is not installed")?);
+            finish(ip.args(["link", "delete", "docker0"]))?;
+        }
+        Ok(())
+    }
+}
+
+fn finish(command: &mut Command) -> anyhow::Result<()> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{:?} does not run", command.get_program()))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        bail!("{command:?} failed: {}", said.trim());
+    }
+    Ok(())
 }
 
 fn socket() -> anyhow::Result<PathBuf> {
@@ -176,9 +212,13 @@ fn start(
             .split_whitespace(),
     );
     let log = logs.join("dockerd.log");
-    let mut ours = Process::start_as("Docker", command, &log, life, privilege)?;
+    let mut ours = Ours {
+        bridge_was_there: Path::new(BRIDGE).exists(),
+        process: Process::start_as("Docker", command, &log, life, privilege)?,
+        privilege,
+    };
     let outcome = wait_until("our Docker to answer", START_WITHIN, || {
-        ours.must_run()?;
+        ours.process.must_run()?;
         Ok(matches!(answering(&socket), Answering::Yes).then_some(()))
     });
     match outcome {

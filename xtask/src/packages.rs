@@ -89,6 +89,12 @@ const NEEDS: &[Need] = {
             Program(&["iptables"]),
             "keeps containers off the network",
         ),
+        need(
+            Run,
+            "iproute2",
+            Program(&["ip"]),
+            "takes networks away again",
+        ),
         need(Run, "libvulkan1", Installed, "reaches GPUs"),
         need(
             Run,

@@ -21,7 +21,7 @@ pub fn light_along(scene: &Scene, mut ray: Ray, sampler: &mut Sampler) -> Vec3 {
     for bounce in 0..MOST_BOUNCES {
         let add = |light: &mut Vec3, arriving: Vec3| {
             let bright = arriving.luminance();
-            let dim = if scattered && bright > BRIGHTEST_INDIRECT {
+            let dim = if (scattered || bounce > 3) && bright > BRIGHTEST_INDIRECT {
                 BRIGHTEST_INDIRECT / bright
             } else {
                 1.0
