@@ -35,6 +35,9 @@ macro_rules! codes {
         }
 
         impl ProblemCode {
+            /// Every code that this version knows.
+            pub const ALL: &[Self] = &[$(Self::$name,)*];
+
             /// The HTTP status that goes with it.
             pub fn status(self) -> u16 {
                 match self { $(Self::$name => $status,)* Self::Unknown => 500 }
