@@ -1,2 +1,5 @@
-//! Under construction.
-fn main() {}
+//! The marketplace's command line.
+
+fn main() -> std::process::ExitCode {
+    sublet_market::cli::main()
+}
