@@ -16,6 +16,7 @@ pub mod cli;
 pub mod control;
 pub mod daemon;
 pub mod doctor;
+pub mod keys;
 pub mod market;
 pub mod probe;
 pub mod sandbox;

@@ -100,6 +100,12 @@ impl StoreError {
     /// Sorts what SQLite said about the database at `path`.
     pub(crate) fn sqlite(path: &Path, source: rusqlite::Error) -> Self {
         let owned = path.to_owned();
+        if let Some(failure) = source.sqlite_error()
+            && failure.extended_code == rusqlite::ffi::SQLITE_IOERR_SHMSIZE
+        {
+            // What SQLite answers when there is no room for the log's index.
+            return Self::Full(owned);
+        }
         match source.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full(owned),
             Some(ErrorCode::ReadOnly | ErrorCode::PermissionDenied) => Self::ReadOnly(owned),

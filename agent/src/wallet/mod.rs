@@ -20,7 +20,7 @@ mod export;
 mod journal;
 mod receive;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 mod view;
 
 pub use audit::Audit;
