@@ -276,9 +276,9 @@ fn check_session(
         .check(rig_key)
         .map_err(|error| garbled(error.to_string()))?;
     known.check_payer(&session.channel.payer)?;
-    if !(100..=300_000).contains(&session.heartbeat_ms) {
+    if !(10..=300_000).contains(&session.heartbeat_ms) {
         return Err(garbled(format!(
-            "a heartbeat every {} ms; 100 to 300000 are sane",
+            "a heartbeat every {} ms; 10 to 300000 are sane",
             session.heartbeat_ms
         )));
     }
