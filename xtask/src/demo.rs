@@ -25,7 +25,7 @@ pub fn demo(console: &Console, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let image = ground.sample_image(console)?;
     console.say(&format!("The sample job is {image}."));
     if args.keep {
-        let stop = ground.keep();
+        let stop = ground.keep()?;
         console.result(&format!("Everything is left running. To end it: {stop}"));
     } else {
         ground.clean(console)?;

@@ -19,6 +19,9 @@ use crate::registry::Registry;
 /// How long to wait for another chore of the same user to leave the ground.
 const TURN_WITHIN: Duration = Duration::from_secs(45 * 60);
 
+/// A file of this name marks the folder of a run that somebody asked to keep.
+const KEPT: &str = "kept";
+
 pub struct Ground {
     // In the order of ending: programs, last started first; then what they stand on; the lock last.
     processes: Vec<Process>,
@@ -42,7 +45,9 @@ impl Ground {
         let lock = take_turn(console, &kept.join("lock"))?;
         let docker = Docker::find_or_start(console, &kept.join("docker"), &folders.logs(), life)?;
         let registry = Registry::start(console, &kept.join("registry"), &folders.logs(), life)?;
-        let run = kept.join("run").join(std::process::id().to_string());
+        let runs = kept.join("run");
+        forget_dead_runs(&runs)?;
+        let run = runs.join(std::process::id().to_string());
         fs::create_dir_all(&run)
             .with_context(|| format!("the folder {} cannot be made", run.display()))?;
         let before = Leftovers::look(&docker, &run)?;
@@ -113,7 +118,8 @@ impl Ground {
     }
 
     /// Leaves everything running, and returns what ends it: a shell command.
-    pub fn keep(mut self) -> String {
+    pub fn keep(mut self) -> anyhow::Result<String> {
+        fs::write(self.run.join(KEPT), b"")?;
         self.cleaned = true;
         let ours = self.processes.iter().rev().map(Process::id);
         let ground = [Some(self.registry.process()), self.docker.our_process()];
@@ -121,11 +127,11 @@ impl Ground {
             .chain(ground.into_iter().flatten())
             .map(|id| format!("-{id}"))
             .collect();
-        format!(
+        Ok(format!(
             "kill -TERM -- {}; rm -r {}",
             groups.join(" "),
             self.run.display()
-        )
+        ))
     }
 
     /// Ends everything in reverse order, removes the run's folder, and fails when anything at all is left.
@@ -186,6 +192,20 @@ impl Drop for Ground {
     }
 }
 
+/// Removes the folders of runs that were killed. It is our turn, so none of them is under way.
+fn forget_dead_runs(runs: &Path) -> anyhow::Result<()> {
+    fs::create_dir_all(runs)
+        .with_context(|| format!("the folder {} cannot be made", runs.display()))?;
+    for entry in fs::read_dir(runs)? {
+        let run = entry?.path();
+        if !run.join(KEPT).exists() {
+            fs::remove_dir_all(&run)
+                .with_context(|| format!("{} cannot be removed", run.display()))?;
+        }
+    }
+    Ok(())
+}
+
 fn take_turn(console: &Console, path: &Path) -> anyhow::Result<File> {
     let lock = File::create(path)
         .with_context(|| format!("the lock {} cannot be made", path.display()))?;
@@ -208,4 +228,23 @@ fn take_turn(console: &Console, path: &Path) -> anyhow::Result<File> {
         }
     })?;
     Ok(lock)
+}
+
+#[cfg(test)]
+mod tests {
+    #![expect(clippy::unwrap_used, reason = "a test may stop at once")]
+
+    use super::*;
+
+    #[test]
+    fn folders_of_killed_runs_go_and_kept_ones_stay() {
+        let runs = tempfile::tempdir().unwrap();
+        for run in ["1", "2"] {
+            fs::create_dir_all(runs.path().join(run).join("data")).unwrap();
+        }
+        fs::write(runs.path().join("2").join(KEPT), b"").unwrap();
+        forget_dead_runs(runs.path()).unwrap();
+        assert!(!runs.path().join("1").exists());
+        assert!(runs.path().join("2/data").exists());
+    }
 }

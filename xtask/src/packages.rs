@@ -179,7 +179,7 @@ pub fn ensure(
                 bail!("nothing was installed. When you want to go on: {by_hand}");
             }
         }
-        install(console, &names, !yes, logs)?;
+        install(console, &names, logs)?;
     }
     if purposes.contains(&Purpose::Pages) {
         check_node()?;
@@ -240,8 +240,8 @@ fn list(console: &Console, lacking: &[&Need]) {
     }
 }
 
-fn install(console: &Console, names: &[&str], may_ask: bool, logs: &Path) -> anyhow::Result<()> {
-    let privilege = Privilege::get(may_ask, "install packages")?;
+fn install(console: &Console, names: &[&str], logs: &Path) -> anyhow::Result<()> {
+    let privilege = Privilege::get(console.can_ask(), "install packages")?;
     let apt = |words: &[&str]| {
         let mut command = privilege.command("env");
         command
@@ -250,17 +250,6 @@ fn install(console: &Console, names: &[&str], may_ask: bool, logs: &Path) -> any
             .args(words);
         command
     };
-    // In the terminal's foreground, since sudo may ask for a password there.
-    if privilege == (Privilege::Sudo { may_ask: true }) {
-        let mut first = Command::new("sudo");
-        let status = first
-            .arg("--validate")
-            .status()
-            .context("sudo does not run")?;
-        if !status.success() {
-            bail!("sudo did not let you install packages. Ask whoever looks after this machine.");
-        }
-    }
     Run::new("Reading the package lists", apt(&["update"])).in_task(console, logs)?;
     let mut words = vec!["install", "--no-install-recommends"];
     words.extend(names);

@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::process::Command;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 
 use crate::packages::program;
 
@@ -25,6 +25,18 @@ impl Privilege {
         }
         if program("sudo").is_none() {
             bail!("root is needed to {purpose}, and sudo is not installed. Run this as root.");
+        }
+        if may_ask {
+            // Now, in the terminal's foreground: what is started later runs in the background and could not be answered.
+            let status = Command::new("sudo")
+                .arg("--validate")
+                .status()
+                .context("sudo does not run")?;
+            if !status.success() {
+                bail!(
+                    "root is needed to {purpose}, and sudo did not let you. Ask whoever looks after this machine."
+                );
+            }
         }
         Ok(Privilege::Sudo { may_ask })
     }
