@@ -9,7 +9,7 @@ use sublet_protocol::ids::LeaseId;
 
 /// Rents out your GPU while you do not use it.
 #[derive(Debug, Parser)]
-#[command(name = "sublet", version, disable_help_subcommand = true, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
+#[command(name = "sublet", version, disable_help_subcommand = true, arg_required_else_help = true, after_help = EXAMPLES, after_long_help = format!("{EXAMPLES}\n\n{EXIT_CODES}"))]
 pub struct Cli {
     /// Where the agent keeps everything [default: the system's place for application data]
     #[arg(long, global = true, value_name = "DIR", env = "SUBLET_DATA")]

@@ -175,7 +175,7 @@ fn jobs_none() {
 fn wallet_with_earnings() {
     let earned: Wallet = read(json!({
         "gross": 12_999, "fee": 649, "net": 12_350, "proven": 12_300, "unproven": 50, "written_off": 0,
-        "today": 12_350, "voucher": null,
+        "today": 12_350, "voucher": null, "payout_address": "0x52908400098527886e0f7030069857d2e4169ee7",
         "earnings": [
             {"lease": "L-42", "name": "path-tracer", "at_ms": NOW, "used_ms": 98_000, "price": 352_500, "gross": 9_595,
                 "fee": 479, "net": 9_116, "proven": 9_066, "voucher": 12_300},

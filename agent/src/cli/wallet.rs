@@ -16,6 +16,10 @@ pub fn render(wallet: &Wallet, look: &Look) -> String {
     }
     page.space();
     page.table(&sums(wallet));
+    if let Some(address) = &wallet.payout_address {
+        page.space();
+        page.quiet(&format!("Vouchers are payable to {address}."));
+    }
     if !wallet.earnings.is_empty() {
         page.space();
         page.table(&earnings(&wallet.earnings, look));
