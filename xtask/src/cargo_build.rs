@@ -13,6 +13,8 @@ use crate::run::Run;
 pub enum Kind {
     /// Quick to build; for what waits more than it computes.
     Dev,
+    /// Optimised: for what is measured.
+    Release,
     /// Optimised, and without any library of the system: runs in an empty image.
     StaticRelease,
 }
@@ -74,6 +76,7 @@ impl Folders {
     pub fn built(&self, kind: Kind, name: &str) -> anyhow::Result<PathBuf> {
         let file = match kind {
             Kind::Dev => self.target.join("debug").join(name),
+            Kind::Release => self.target.join("release").join(name),
             Kind::StaticRelease => self.target.join(triple()?).join("release").join(name),
         };
         if !file.is_file() {
@@ -107,8 +110,10 @@ impl Folders {
             words.extend(["--package", package]);
         }
         let triple = triple()?;
-        if kind == Kind::StaticRelease {
-            words.extend(["--release", "--target", &triple]);
+        match kind {
+            Kind::Dev => {}
+            Kind::Release => words.push("--release"),
+            Kind::StaticRelease => words.extend(["--release", "--target", &triple]),
         }
         let mut command = self.cargo(&words);
         if kind == Kind::StaticRelease {
