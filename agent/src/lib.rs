@@ -21,5 +21,6 @@ pub mod market;
 pub mod probe;
 pub mod sandbox;
 pub mod sensors;
+pub mod settings;
 pub mod store;
 pub mod wallet;

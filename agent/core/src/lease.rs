@@ -1,5 +1,6 @@
 //! The life of one lease on this rig: its stages, and the one table of what may follow what.
 
+use crate::effect::Effect;
 use crate::facts::Moment;
 use crate::meter::Meter;
 use serde::{Deserialize, Serialize};
@@ -150,6 +151,33 @@ impl Lease {
     /// Its id.
     pub fn id(&self) -> &LeaseId {
         &self.grant.lease
+    }
+
+    /// What its stage asks for.
+    pub fn work(&self) -> Effect {
+        let id = self.id().clone();
+        match self.stage {
+            Stage::Pulling => Effect::Pull {
+                lease: id,
+                spec: self.grant.spec.clone(),
+            },
+            Stage::Starting => Effect::Start {
+                lease: id,
+                spec: self.grant.spec.clone(),
+                gpus: self.grant.gpus.clone(),
+            },
+            Stage::Running => Effect::Watch { lease: id },
+            Stage::Stopping => Effect::Kill { lease: id },
+            Stage::Collecting => Effect::Collect {
+                lease: id,
+                spec: self.grant.spec.clone(),
+            },
+            Stage::Uploading => Effect::Upload {
+                lease: id,
+                outputs: self.outputs.clone(),
+            },
+            Stage::Over => Effect::Remove { lease: id },
+        }
     }
 
     /// Whether its GPUs are taken: until its container is certainly gone. Sealing and sending need no GPU.

@@ -1,5 +1,6 @@
 //! What the agent must not forget: stored after every change, before anything rests on it.
 
+use crate::effect::Effect;
 use crate::lease::Lease;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +36,11 @@ impl Memory {
         self.leases
             .values()
             .find(|lease| lease.holds_gpu() && lease.grant.gpus.contains(gpu))
+    }
+
+    /// Whether an effect that was put off is still what its lease asks for.
+    pub fn wants(&self, effect: &Effect) -> bool {
+        self.leases.values().any(|lease| lease.work() == *effect)
     }
 
     /// Whether anything is rented.

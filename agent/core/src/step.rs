@@ -270,7 +270,7 @@ impl Turn<'_> {
             self.effects.push(Effect::Report);
             return;
         }
-        let effect = work(lease);
+        let effect = lease.work();
         self.effects.push(effect);
         self.effects.push(Effect::Report);
     }
@@ -325,7 +325,7 @@ impl Turn<'_> {
                 .is_some_and(|at| now.mono_ms >= at)
             {
                 lease.retry_removal_at_ms = None;
-                let effect = work(lease);
+                let effect = lease.work();
                 self.effects.push(effect);
             }
         }
@@ -403,37 +403,10 @@ impl Turn<'_> {
             }
             // Every other stage asks for its work again; all of it may be done twice.
             _ => {
-                let effect = work(lease);
+                let effect = lease.work();
                 self.effects.push(effect);
             }
         }
-    }
-}
-
-/// What a stage asks for.
-fn work(lease: &Lease) -> Effect {
-    let id = lease.id().clone();
-    match lease.stage {
-        Stage::Pulling => Effect::Pull {
-            lease: id,
-            spec: lease.grant.spec.clone(),
-        },
-        Stage::Starting => Effect::Start {
-            lease: id,
-            spec: lease.grant.spec.clone(),
-            gpus: lease.grant.gpus.clone(),
-        },
-        Stage::Running => Effect::Watch { lease: id },
-        Stage::Stopping => Effect::Kill { lease: id },
-        Stage::Collecting => Effect::Collect {
-            lease: id,
-            spec: lease.grant.spec.clone(),
-        },
-        Stage::Uploading => Effect::Upload {
-            lease: id,
-            outputs: lease.outputs.clone(),
-        },
-        Stage::Over => Effect::Remove { lease: id },
     }
 }
 

@@ -22,7 +22,7 @@ mod tests;
 pub use error::SandboxError;
 pub use facts::HostCapacity;
 pub use logs::LogChunk;
-pub use outputs::Collected;
+pub use outputs::{Collected, sealed_file};
 pub use profile::profile;
 pub use remains::{Found, FoundState};
 pub use run::{Exit, StartedAt};

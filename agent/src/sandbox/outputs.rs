@@ -27,6 +27,11 @@ pub struct Collected {
     pub file: PathBuf,
 }
 
+/// Where [`Sandbox::collect`] puts the output at a place in the spec's order.
+pub fn sealed_file(into: &Path, index: usize) -> PathBuf {
+    into.join(format!("output-{index}"))
+}
+
 impl Sandbox {
     /// Copies the outputs that a job's spec names into `into`, which is made where it is missing, as `output-0`,
     /// `output-1` and so on in the spec's order, readable for this user only, and on disk when this returns. Files
@@ -47,7 +52,7 @@ impl Sandbox {
         let mut collected = Vec::with_capacity(spec.outputs.len());
         let mut left = limit_bytes;
         for (index, path) in spec.outputs.iter().enumerate() {
-            let file = into.join(format!("output-{index}"));
+            let file = sealed_file(into, index);
             let output = self
                 .collect_one(lease, path, &file, left, limit_bytes)
                 .await?;

@@ -1,0 +1,247 @@
+//! Answers to the window, the tray and the command line.
+
+use super::engine::Engine;
+use super::{Daemon, Today, examine, sentence};
+use crate::control::{Answer, Request};
+use crate::doctor;
+use sublet_core::lease::Lease;
+use sublet_core::{Event, Memory, policy};
+use sublet_protocol::ids::LeaseId;
+use sublet_protocol::local::{
+    Doctor, GpuView, Gpus, Jobs, LeaseView, MarketView, PauseRequest, PauseView, Status, Wallet,
+};
+use sublet_protocol::money::MicroUsd;
+use sublet_protocol::problem::{Problem, ProblemCode};
+
+const VERSION: &str = env!("CARGO_PKG_VERSION");
+/// How many ended jobs are listed.
+const HISTORY: u32 = 200;
+/// Today's earnings are read anew after so long, in ms: a day ends without any entry.
+const TODAY_KEEPS_MS: u64 = 30_000;
+
+impl Daemon {
+    pub(super) fn answer(&mut self, request: Request) {
+        match request {
+            Request::Status(answer) => reply(answer, self.status()),
+            Request::Gpus(answer) => {
+                let gpus = self.gpu_views();
+                let problems = self.machine.problems.clone();
+                reply(answer, Ok(Gpus { gpus, problems }));
+            }
+            Request::Jobs(answer) => reply(answer, self.jobs()),
+            Request::Log {
+                lease,
+                lines,
+                answer,
+            } => reply(answer, self.log(&lease, lines)),
+            Request::Wallet(answer) => reply(answer, self.wallet()),
+            Request::Pause { request, answer } => {
+                let result = self.pause(&request);
+                reply(answer, result);
+            }
+            Request::Resume(answer) => {
+                self.take(Event::Resume);
+                let stored = self.stored_or_problem();
+                reply(answer, stored);
+            }
+            Request::Bench(answer) => reply(answer, Ok(self.measuring.view())),
+            Request::StartBench(answer) => {
+                let result = self.start_measuring();
+                reply(answer, result);
+            }
+            Request::Doctor(answer) => self.examine(answer),
+        }
+    }
+
+    /// The wish holds at once; it counts as answered only when it outlives a restart.
+    fn stored_or_problem(&self) -> Result<(), Problem> {
+        match &self.ledger_problem {
+            None => Ok(()),
+            Some(problem) => Err(Problem::new(
+                ProblemCode::Unavailable,
+                format!(
+                    "It holds now, but could not be stored and would be forgotten at a restart: {problem}"
+                ),
+            )),
+        }
+    }
+
+    fn pause(&mut self, request: &PauseRequest) -> Result<PauseView, Problem> {
+        let now_ms = self.clock.now().wall_ms;
+        let until_ms = request.for_ms.map(|for_ms| now_ms.saturating_add(for_ms));
+        self.take(Event::Pause {
+            until_wall_ms: until_ms,
+        });
+        self.stored_or_problem()?;
+        Ok(PauseView { until_ms })
+    }
+
+    fn today(&mut self) -> Result<MicroUsd, Problem> {
+        let now_ms = self.clock.now().wall_ms;
+        let fresh = now_ms.abs_diff(self.today.read_at_ms) < TODAY_KEEPS_MS;
+        if !fresh {
+            let net = self.store.earned_today(now_ms).map_err(internal)?;
+            self.today = Today {
+                net,
+                read_at_ms: now_ms,
+            };
+        }
+        Ok(self.today.net)
+    }
+
+    fn status(&mut self) -> Result<Status, Problem> {
+        let today = self.today()?;
+        let now = self.clock.now();
+        let facts = self.facts();
+        let decision = policy::decide(&self.memory, &self.settings.good.0, &facts, now);
+        let infos = self.machine.infos();
+        Ok(Status {
+            sentence: sentence::sentence(&decision, &infos, today),
+            state: decision.state,
+            version: VERSION.to_owned(),
+            rig: self.keys.rig_id.clone(),
+            market: MarketView {
+                url: self.options.market.clone(),
+                connected: self.market.connected,
+                last_answer_ms: self.market_wall_ms,
+                fee: self.fee,
+                problem: self.market.problem.clone(),
+            },
+            gpus: self.gpu_views(),
+            leases: open_leases(&self.memory, |lease| self.lease_view(lease)),
+            pause: self.memory.pause.map(|pause| PauseView {
+                until_ms: pause.until_wall_ms,
+            }),
+            today,
+            sandbox: match &self.engine {
+                Engine::Here { facts, .. } => Some(facts.clone()),
+                _ => None,
+            },
+        })
+    }
+
+    fn gpu_views(&self) -> Vec<GpuView> {
+        let facts = self.facts();
+        let settings = &self.settings.good.0;
+        let decision = policy::decide(&self.memory, settings, &facts, self.clock.now());
+        let telemetry = self.machine.telemetry(std::time::Instant::now());
+        facts
+            .gpus
+            .into_iter()
+            .zip(decision.gpus)
+            .map(|(gpu, decided)| GpuView {
+                telemetry: telemetry.iter().find(|t| t.gpu == gpu.info.id).cloned(),
+                info: gpu.info,
+                state: decided.state,
+                reasons: decided.reasons,
+                floor: settings.floor,
+            })
+            .collect()
+    }
+
+    fn lease_view(&self, lease: &Lease) -> LeaseView {
+        let now = self.clock.now();
+        let used_ms = lease.used_ms(now);
+        let grant = &lease.grant;
+        LeaseView {
+            lease: lease.id().clone(),
+            job: grant.job.clone(),
+            name: grant.spec.name.clone(),
+            image: grant.spec.image.to_string(),
+            gpus: grant.gpus.clone(),
+            state: lease.state(),
+            price: grant.price,
+            used_ms,
+            earned: grant.fee.net(grant.price.cost(used_ms)),
+            progress_permille: lease.progress_permille,
+            granted_at_ms: lease.granted_at_ms,
+            ending: lease.ending.clone(),
+            may_reach: reach(lease),
+        }
+    }
+
+    fn jobs(&self) -> Result<Jobs, Problem> {
+        let mut leases = open_leases(&self.memory, |lease| self.lease_view(lease));
+        for json in self.store.archived(HISTORY).map_err(internal)? {
+            let lease: Lease = serde_json::from_str(&json).map_err(|error| {
+                Problem::new(
+                    ProblemCode::Internal,
+                    format!("A job of the history could not be read: {error}"),
+                )
+            })?;
+            leases.push(self.lease_view(&lease));
+        }
+        leases.sort_by_key(|lease| std::cmp::Reverse(lease.granted_at_ms));
+        Ok(Jobs { leases })
+    }
+
+    fn log(&self, lease: &LeaseId, lines: u32) -> Result<String, Problem> {
+        self.work.log_tail(lease, lines).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => Problem::new(
+                ProblemCode::NotFound,
+                format!("There is no output of {lease} on this machine; `sublet jobs` lists the jobs there are."),
+            ),
+            _ => Problem::new(ProblemCode::Internal, format!("The output of {lease} could not be read: {error}")),
+        })
+    }
+
+    fn wallet(&self) -> Result<Wallet, Problem> {
+        let mut wallet = self
+            .store
+            .wallet(self.clock.now().wall_ms)
+            .map_err(internal)?;
+        wallet.payout_address = Some(self.keys.payout_address.clone());
+        Ok(wallet)
+    }
+
+    fn examine(&self, answer: Answer<Doctor>) {
+        let inside = examine::Inside {
+            facts: self.facts(),
+            problems: self.machine.problems.clone(),
+            market_url: self.options.market.clone(),
+            audit: self.store.audit(),
+            keys_in: self.keys.kept_in.to_string(),
+        };
+        let (data, exe) = (self.options.data.clone(), self.exe.clone());
+        tokio::spawn(async move {
+            let observed = doctor::observe(&data, &exe, Some(VERSION.to_owned())).await;
+            let mut found = doctor::diagnose(&observed);
+            found.checks.extend(examine::checks(&inside));
+            reply(answer, Ok(found));
+        });
+    }
+}
+
+/// A caller that gave up waiting is no error of ours.
+fn reply<T>(answer: Answer<T>, result: Result<T, Problem>) {
+    let _ = answer.send(result);
+}
+
+fn internal(error: crate::store::StoreError) -> Problem {
+    Problem::new(ProblemCode::Internal, error.to_string())
+}
+
+fn open_leases<T>(memory: &Memory, view: impl Fn(&Lease) -> T) -> Vec<T> {
+    memory.leases.values().map(view).collect()
+}
+
+/// What a job may reach, in words, from its terms.
+fn reach(lease: &Lease) -> Vec<String> {
+    let spec = &lease.grant.spec;
+    let gpus = &lease.grant.gpus;
+    let mut reach = vec![
+        "no network".to_owned(),
+        format!("{} MiB of memory", spec.memory_bytes >> 20),
+        format!(
+            "{}.{:03} CPU cores",
+            spec.cpu_milli / 1000,
+            spec.cpu_milli % 1000
+        ),
+    ];
+    reach.extend(
+        spec.output_folder()
+            .map(|folder| format!("its own folder {folder}")),
+    );
+    reach.extend(gpus.iter().map(|gpu| format!("GPU {gpu}")));
+    reach
+}

@@ -1,0 +1,107 @@
+//! What the marketplace says, taken in.
+
+use super::{Daemon, channel_pin};
+use crate::market::{LinkEvent, MarketError};
+use crate::wallet;
+use sublet_core::Event;
+use sublet_protocol::heartbeat::HeartbeatReply;
+use sublet_protocol::problem::ProblemCode;
+use sublet_protocol::session::Session;
+
+impl Daemon {
+    pub(super) fn hear(&mut self, news: LinkEvent) {
+        match news {
+            LinkEvent::SessionOpened { session, asked } => {
+                self.session_opened(session, asked.into_std())
+            }
+            LinkEvent::Answered { reply, sent, .. } => {
+                self.good_answer(sent.into_std());
+                self.answered(reply);
+            }
+            LinkEvent::Command(command) => self.take(Event::Command(command)),
+            LinkEvent::OfferFailed { error } => {
+                self.market.problem = Some(error.to_string());
+                self.take(Event::Tick);
+            }
+            LinkEvent::Lost { error, .. } => self.lost(&error),
+        }
+    }
+
+    fn good_answer(&mut self, sent: std::time::Instant) {
+        let mono_ms = self.clock.mono_of(sent);
+        self.market.last_answer_mono_ms = self.market.last_answer_mono_ms.max(mono_ms);
+        self.market.connected = true;
+        self.market.problem = None;
+        self.market_wall_ms = Some(self.clock.now().wall_ms);
+    }
+
+    fn session_opened(&mut self, session: Session, asked: std::time::Instant) {
+        let pin = serde_json::to_string(&(&session.audience, &session.channel)).unwrap_or_default();
+        if let Err(error) = self.store.pin(&channel_pin(&self.options.market), &pin) {
+            tracing::error!(%error, "the marketplace's key could not be kept");
+            self.ledger_problem = Some(error.to_string());
+        }
+        self.good_answer(asked);
+        self.market.fence_ms = Some(session.fence_ms);
+        self.channel = Some(session.channel);
+        self.fee = Some(session.fee);
+        self.owner_needed = None;
+        self.take(Event::Tick);
+    }
+
+    fn lost(&mut self, error: &MarketError) {
+        tracing::info!(%error, "the marketplace does not answer; tried again");
+        self.market.connected = false;
+        self.market.problem = Some(error.to_string());
+        if let MarketError::Changed { .. } = error {
+            self.owner_needed = Some(error.to_string());
+        }
+        self.take(Event::Tick);
+    }
+
+    fn answered(&mut self, reply: HeartbeatReply) {
+        let now_ms = self.clock.now().wall_ms;
+        let mut settled = reply.settled;
+        for refused in &reply.refused {
+            tracing::warn!(lease = %refused.lease, problem = %refused.problem, "the marketplace did not take a report");
+            if refused.problem.code == ProblemCode::NotFound {
+                settled.push(refused.lease.clone());
+            }
+        }
+        // Our own meter goes first: no voucher may prove more than it.
+        let mut ledger = self.accruals();
+        let mut paid = Vec::new();
+        if let (Some(statement), Some(channel)) = (reply.statement, self.channel.clone()) {
+            paid = statement
+                .lines
+                .iter()
+                .map(|line| line.lease.clone())
+                .collect();
+            ledger.push(wallet::Entry::Receive {
+                statement,
+                channel,
+                at_ms: now_ms,
+            });
+        }
+        self.take_with(
+            Event::Answered {
+                funding: reply.funding,
+                settled: Vec::new(),
+            },
+            ledger,
+        );
+        // What the wallet holds now, not what the marketplace says, is what counts as paid.
+        for lease in paid {
+            match self.store.proven_ms(&lease) {
+                Ok(paid_ms) => self.take(Event::Paid { lease, paid_ms }),
+                Err(error) => tracing::error!(%error, %lease, "the ledger could not be read"),
+            }
+        }
+        if !settled.is_empty() {
+            self.take(Event::Answered {
+                funding: Vec::new(),
+                settled,
+            });
+        }
+    }
+}

@@ -1,0 +1,242 @@
+//! What is known of the machine: its GPUs with their scores and sensors, and its container engine.
+
+use crate::bench::{BenchResult, KERNEL_VERSION};
+use crate::probe;
+use crate::sensors::{self, Gpu, GpuReading, GpuWatch, Library, SensorError, Snapshot};
+use crate::settings::Limits;
+use crate::store::{BenchKey, Store};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+use sublet_core::facts::{GpuFacts, GpuProblem, Sensed};
+use sublet_protocol::gpu::{BenchScore, GpuInfo, Telemetry};
+use sublet_protocol::ids::GpuId;
+use sublet_protocol::offer::HostLimits;
+
+/// How often sensors are read.
+const READ_EVERY: Duration = Duration::from_secs(1);
+/// How long the driver may take for its first answer.
+const FIRST_READING: Duration = Duration::from_secs(5);
+
+/// The GPUs of this machine.
+pub struct Machine {
+    /// As found at start-up.
+    pub gpus: Vec<Gpu>,
+    /// What could not be looked at, in words.
+    pub problems: Vec<String>,
+    scores: BTreeMap<GpuId, BenchScore>,
+    watch: Option<GpuWatch>,
+}
+
+impl Machine {
+    /// Looks at every GPU: adapters by a child process, NVIDIA's cards by its library.
+    pub async fn look(exe: &Path, library: Library) -> std::io::Result<Self> {
+        let mut problems = Vec::new();
+        let adapters = probe::run(exe, probe::TIMEOUT)
+            .await
+            .unwrap_or_else(|error| {
+                tracing::warn!(%error, "the graphics adapters could not be listed");
+                problems.push(error.to_string());
+                Vec::new()
+            });
+        let watch = GpuWatch::start(library, READ_EVERY)?;
+        let first = watch.first(FIRST_READING).await;
+        let cards: Vec<_> = match &first {
+            Ok(snapshot) => snapshot
+                .gpus
+                .iter()
+                .map(|reading| reading.gpu.clone())
+                .collect(),
+            Err(_) => Vec::new(),
+        };
+        let driver_error = match &first {
+            Ok(snapshot) => snapshot.driver.as_ref().err().cloned(),
+            Err(error) => Some(error.clone()),
+        };
+        match &driver_error {
+            None | Some(SensorError::NoLibrary(_)) => {}
+            Some(error) => problems.push(error.to_string()),
+        }
+        let gpus = sensors::inventory(&cards, &adapters).unwrap_or_else(|error| {
+            problems.push(error.to_string());
+            Vec::new()
+        });
+        // Without NVIDIA's library there is nothing to read: the thread may end.
+        let watch = (!matches!(driver_error, Some(SensorError::NoLibrary(_)))).then_some(watch);
+        Ok(Self {
+            gpus,
+            problems,
+            scores: BTreeMap::new(),
+            watch,
+        })
+    }
+
+    /// The GPU of that id.
+    pub fn gpu(&self, id: &GpuId) -> Option<&Gpu> {
+        self.gpus.iter().find(|gpu| gpu.id == *id)
+    }
+
+    /// Takes up the benchmarks that were kept for the drivers in use.
+    pub fn recall_scores(&mut self, store: &Store) {
+        for gpu in &self.gpus {
+            let (driver, kernels) = (driver_of(gpu), KERNEL_VERSION.to_string());
+            let key = BenchKey {
+                gpu: &gpu.id,
+                driver: &driver,
+                kernels: &kernels,
+            };
+            let kept = store.bench(&key).unwrap_or_else(|error| {
+                tracing::warn!(%error, gpu = %gpu.id, "a kept benchmark could not be read");
+                None
+            });
+            let result = kept.and_then(|json| serde_json::from_str::<BenchResult>(&json).ok());
+            if let Some(result) = result {
+                self.scores
+                    .insert(gpu.id.clone(), BenchScore::from(&result));
+            }
+        }
+    }
+
+    /// Keeps a new benchmark.
+    pub fn keep_score(
+        &mut self,
+        store: &mut Store,
+        gpu: &GpuId,
+        result: &BenchResult,
+    ) -> Result<(), crate::store::StoreError> {
+        let Some(driver) = self.gpu(gpu).map(driver_of) else {
+            return Ok(());
+        };
+        let json = serde_json::to_string(result).unwrap_or_default();
+        let key = BenchKey {
+            gpu,
+            driver: &driver,
+            kernels: &KERNEL_VERSION.to_string(),
+        };
+        store.save_bench(&key, &json)?;
+        self.scores.insert(gpu.clone(), BenchScore::from(result));
+        Ok(())
+    }
+
+    /// Every GPU as the protocol describes it.
+    pub fn infos(&self) -> Vec<GpuInfo> {
+        self.gpus
+            .iter()
+            .map(|gpu| gpu.info(self.scores.get(&gpu.id).copied()))
+            .collect()
+    }
+
+    fn readings(&self) -> Option<Arc<Snapshot>> {
+        self.watch.as_ref().and_then(GpuWatch::latest)
+    }
+
+    /// What the core needs to know of every GPU.
+    pub fn facts(&self, now: Instant) -> Vec<GpuFacts> {
+        let readings = self.readings();
+        self.gpus
+            .iter()
+            .zip(self.infos())
+            .map(|(gpu, info)| {
+                let reading = reading_of(readings.as_deref(), gpu);
+                let (sensed, problem) = reading.map_or((None, None), |r| sense(r, now));
+                GpuFacts {
+                    info,
+                    sensed,
+                    problem,
+                }
+            })
+            .collect()
+    }
+
+    /// The last look at every GPU that can be watched.
+    pub fn telemetry(&self, now: Instant) -> Vec<Telemetry> {
+        let readings = self.readings();
+        self.gpus
+            .iter()
+            .filter_map(|gpu| {
+                let reading = reading_of(readings.as_deref(), gpu)?;
+                Some(reading.telemetry.to_wire(gpu.id.clone(), now))
+            })
+            .collect()
+    }
+}
+
+/// What a job may take beside its GPUs: the owner's word, else the whole CPU and half of the memory.
+pub fn host_limits(limits: Limits, capacity: Option<(u32, u64)>) -> HostLimits {
+    let (cores_milli, memory) = capacity.unwrap_or((0, 0));
+    let wanted_milli = limits
+        .cpus
+        .map_or(cores_milli, |cpus| (cpus * 1000.0) as u32);
+    let wanted_memory = limits.memory_mib.map_or(memory / 2, |mib| mib << 20);
+    HostLimits {
+        cpu_milli: wanted_milli.min(cores_milli),
+        memory_bytes: wanted_memory.min(memory),
+        output_bytes: limits.output_mib.unwrap_or(10 << 10) << 20,
+    }
+}
+
+fn driver_of(gpu: &Gpu) -> String {
+    gpu.info(None).driver.unwrap_or_default()
+}
+
+fn reading_of<'a>(readings: Option<&'a Snapshot>, gpu: &Gpu) -> Option<&'a GpuReading> {
+    let card = gpu.nvidia.as_ref()?;
+    readings?
+        .gpus
+        .iter()
+        .find(|reading| reading.gpu.uuid == card.uuid)
+}
+
+fn sense(reading: &GpuReading, now: Instant) -> (Option<Sensed>, Option<GpuProblem>) {
+    let telemetry = &reading.telemetry;
+    let temperature = &telemetry.temperature_c;
+    let problem = match &temperature.value {
+        Err(SensorError::GpuLost) => Some(GpuProblem::Lost(SensorError::GpuLost.to_string())),
+        Err(error) if *error != SensorError::NotSupported => {
+            Some(GpuProblem::Unreadable(error.to_string()))
+        }
+        _ => None,
+    };
+    let sensed = Sensed {
+        age_ms: u64::try_from(temperature.age(now).as_millis()).unwrap_or(u64::MAX),
+        temperature_c: temperature
+            .value
+            .as_ref()
+            .ok()
+            .and_then(|c| i32::try_from(*c).ok()),
+        foreign_processes: telemetry.processes.value.as_ref().ok().map(|processes| {
+            let count = processes
+                .iter()
+                .filter(|process| !draws_the_desktop(process.pid))
+                .count();
+            u32::try_from(count).unwrap_or(u32::MAX)
+        }),
+    };
+    (Some(sensed), problem)
+}
+
+/// Programs that hold a GPU as long as anybody is logged in, whatever else goes on.
+const DESKTOP: [&str; 8] = [
+    "Xorg",
+    "Xwayland",
+    "gnome-shell",
+    "kwin_x11",
+    "kwin_wayland",
+    "plasmashell",
+    "sway",
+    "xfwm4",
+];
+
+fn draws_the_desktop(pid: u32) -> bool {
+    #[cfg(target_os = "linux")]
+    {
+        std::fs::read_to_string(format!("/proc/{pid}/comm"))
+            .is_ok_and(|name| DESKTOP.contains(&name.trim()))
+    }
+    #[cfg(not(target_os = "linux"))]
+    {
+        let _ = pid;
+        false
+    }
+}

@@ -1,0 +1,203 @@
+//! One turn of the loop: decide, store, act, tell.
+
+use super::{Daemon, Today};
+use crate::market::{LeaseStand, Outbound};
+use crate::store::Change;
+use crate::wallet;
+use sublet_core::lease::Lease;
+use sublet_core::{Effect, Event, Facts, policy, step};
+use sublet_protocol::ids::LeaseId;
+use sublet_protocol::offer::HostLimits;
+use sublet_protocol::reason::RigState;
+
+impl Daemon {
+    /// Takes one event in, all the way.
+    pub(super) fn take(&mut self, event: Event) {
+        self.take_with(event, Vec::new());
+    }
+
+    /// As [`Self::take`], with entries for the ledger that belong to the event.
+    pub(super) fn take_with(&mut self, event: Event, mut ledger: Vec<wallet::Entry>) {
+        let facts = self.facts();
+        let now = self.clock.now();
+        let memory = std::mem::take(&mut self.memory);
+        let (memory, effects) = step(memory, &self.settings.good.0, &facts, event, now);
+        self.memory = memory;
+        let mut archived = Vec::new();
+        for effect in &effects {
+            if let Effect::Archive(lease) = effect {
+                ledger.push(self.accrual(lease));
+                ledger.push(wallet::Entry::Close {
+                    lease: lease.id().clone(),
+                    at_ms: now.wall_ms,
+                });
+                archived.push((**lease).clone());
+            }
+        }
+        let saved = self.save(&archived, ledger);
+        let (now_effects, later): (Vec<_>, Vec<_>) =
+            effects.into_iter().partition(|e| saved || e.gives_back());
+        self.withheld.extend(later);
+        let mut due = now_effects;
+        if saved {
+            let memory = &self.memory;
+            due.extend(
+                self.withheld
+                    .drain(..)
+                    .filter(|effect| memory.wants(effect)),
+            );
+        }
+        let bench = self.bench();
+        for effect in due {
+            tracing::debug!(?effect, "does");
+            self.work.carry_out(effect, bench.as_ref());
+        }
+        self.tell(&facts);
+    }
+
+    /// The lease's metered time as an entry.
+    pub(super) fn accrual(&self, lease: &Lease) -> wallet::Entry {
+        let now = self.clock.now();
+        wallet::Entry::Accrue {
+            lease: lease.id().clone(),
+            name: lease.grant.spec.name.clone(),
+            price: lease.grant.price,
+            fee: lease.grant.fee,
+            used_ms: lease.used_ms(now),
+            at_ms: now.wall_ms,
+        }
+    }
+
+    /// Entries that bring the ledger up to every open lease's meter.
+    pub(super) fn accruals(&self) -> Vec<wallet::Entry> {
+        self.memory
+            .leases
+            .values()
+            .map(|lease| self.accrual(lease))
+            .collect()
+    }
+
+    /// Stores what changed; false where it could not be, and then the owner is told and it is tried again with
+    /// the next turn.
+    fn save(&mut self, archived: &[Lease], ledger: Vec<wallet::Entry>) -> bool {
+        let json = match serde_json::to_string(&self.memory) {
+            Ok(json) => json,
+            Err(error) => {
+                self.ledger_problem = Some(error.to_string());
+                return false;
+            }
+        };
+        let retrying = self.ledger_problem.is_some();
+        if json == self.stored && ledger.is_empty() && archived.is_empty() && !retrying {
+            return true;
+        }
+        let change = Change {
+            memory_json: Some(json.clone()),
+            archived: archived.iter().map(archive_row).collect(),
+            ledger,
+        };
+        match self.store.commit(&change) {
+            Ok(outcomes) => {
+                for (entry, outcome) in change.ledger.iter().zip(outcomes) {
+                    if let Err(error) = outcome {
+                        self.wallet_refused(entry, &error);
+                    }
+                }
+                self.stored = json;
+                self.ledger_problem = None;
+                self.today = Today::default();
+                true
+            }
+            Err(error) => {
+                if !retrying {
+                    tracing::error!(%error, "the agent's memory could not be stored; nothing new is rented meanwhile");
+                }
+                self.ledger_problem = Some(error.to_string());
+                // What leaves the memory must reach the history: it is taken back until it can be stored.
+                for lease in archived {
+                    self.memory.leases.insert(lease.id().clone(), lease.clone());
+                }
+                false
+            }
+        }
+    }
+
+    fn wallet_refused(&mut self, entry: &wallet::Entry, error: &wallet::WalletError) {
+        tracing::error!(%error, ?entry, "the wallet refused an entry");
+        self.market.problem = Some(error.to_string());
+    }
+
+    /// Lets the marketplace's link know how things stand; it decides what cannot wait.
+    fn tell(&mut self, facts: &Facts) {
+        let now = self.clock.now();
+        let settings = &self.settings.good.0;
+        let decision = policy::decide(&self.memory, settings, facts, now);
+        let next = Outbound {
+            snapshot: self.snapshot,
+            // The first offer waits for the session; what is barred only by its absence is offered with it.
+            offer: policy::offers(&self.memory, settings, &connected(facts), now),
+            limits: facts.host,
+            sandbox: match &facts.docker {
+                sublet_core::facts::Docker::Here(sandbox) => sandbox.clone(),
+                _ => Default::default(),
+            },
+            state: decision.state,
+            reasons: decision.reasons,
+            telemetry: self.machine.telemetry(std::time::Instant::now()),
+            leases: self
+                .memory
+                .leases
+                .values()
+                .map(|lease| LeaseStand {
+                    lease: lease.id().clone(),
+                    state: lease.state(),
+                    used_ms: lease.used_ms(now),
+                    progress_permille: lease.progress_permille,
+                    ending: lease
+                        .ending
+                        .clone()
+                        .filter(|_| lease.state().is_over_for_rig()),
+                })
+                .collect(),
+            commands_seen: self.memory.commands_seen,
+        };
+        let changed = *self.outbound.borrow() != next;
+        if changed {
+            self.snapshot += 1;
+            self.outbound.send_replace(Outbound {
+                snapshot: self.snapshot,
+                ..next
+            });
+        }
+    }
+}
+
+fn connected(facts: &Facts) -> Facts {
+    let mut facts = facts.clone();
+    facts.market.connected = true;
+    facts
+}
+
+fn archive_row(lease: &Lease) -> (LeaseId, String) {
+    let json = serde_json::to_string(lease).unwrap_or_default();
+    (lease.id().clone(), json)
+}
+
+/// What the marketplace hears before anything is known.
+pub(super) fn silent_outbound(commands_seen: u64) -> Outbound {
+    Outbound {
+        snapshot: 0,
+        offer: Vec::new(),
+        limits: HostLimits {
+            cpu_milli: 0,
+            memory_bytes: 0,
+            output_bytes: 0,
+        },
+        sandbox: Default::default(),
+        state: RigState::Waiting,
+        reasons: Vec::new(),
+        telemetry: Vec::new(),
+        leases: Vec::new(),
+        commands_seen,
+    }
+}

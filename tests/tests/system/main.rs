@@ -1,0 +1,14 @@
+//! Whole-system tests, in one program: each starts a marketplace and an agent of its own.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at once"
+)]
+
+mod crash;
+mod gpu;
+mod life;
+mod money;
+mod refusal;
+mod silence;
