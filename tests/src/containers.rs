@@ -8,14 +8,27 @@ use std::process::Command;
 pub fn of_rig(rig: &str) -> Vec<String> {
     let filter = format!("label=sublet.rig={rig}");
     let mut found = docker(&["ps", "--all", "--filter", &filter, "--format", "{{.Names}}"]);
-    found.extend(docker(&["volume", "ls", "--filter", &filter, "--format", "{{.Name}}"]));
+    found.extend(docker(&[
+        "volume",
+        "ls",
+        "--filter",
+        &filter,
+        "--format",
+        "{{.Name}}",
+    ]));
     found
 }
 
 /// Names of those that run.
 #[track_caller]
 pub fn running_of_rig(rig: &str) -> Vec<String> {
-    docker(&["ps", "--filter", &format!("label=sublet.rig={rig}"), "--format", "{{.Names}}"])
+    docker(&[
+        "ps",
+        "--filter",
+        &format!("label=sublet.rig={rig}"),
+        "--format",
+        "{{.Names}}",
+    ])
 }
 
 #[track_caller]

@@ -39,7 +39,13 @@ impl Dockerd {
         let _ = std::fs::remove_file(path("pid"));
         let mut command = Command::new("dockerd");
         command
-            .args(["--bridge=none", "--iptables=false", "--ip6tables=false", "-H", &self.host()])
+            .args([
+                "--bridge=none",
+                "--iptables=false",
+                "--ip6tables=false",
+                "-H",
+                &self.host(),
+            ])
             .arg("--data-root")
             .arg(path("data"))
             .arg("--exec-root")
@@ -48,8 +54,14 @@ impl Dockerd {
             .arg(path("pid"));
         self.process = Some(Running::start(command, &path("log")));
         until("the test's own dockerd", Duration::from_secs(60), || {
-            let said = run(Command::new("docker").arg("version").env("DOCKER_HOST", self.host()));
-            if said.code == 0 { Ok(()) } else { Err(said.err) }
+            let said = run(Command::new("docker")
+                .arg("version")
+                .env("DOCKER_HOST", self.host()));
+            if said.code == 0 {
+                Ok(())
+            } else {
+                Err(said.err)
+            }
         });
     }
 
@@ -67,7 +79,10 @@ impl Drop for Dockerd {
         let _ = run(Command::new("sh")
             .arg("-c")
             .arg("docker ps -aq | xargs -r docker rm -f")
-            .env("DOCKER_HOST", format!("unix://{}", self.folder.join("s").display())));
+            .env(
+                "DOCKER_HOST",
+                format!("unix://{}", self.folder.join("s").display()),
+            ));
         process.signal(rustix::process::Signal::TERM);
         // It unmounts what it mounted; only then may its folder go.
         let begun = std::time::Instant::now();

@@ -18,17 +18,38 @@ const ALLOWED: [(&str, &[&str]); 8] = [
 
 /// What does I/O, and so has no place in what only decides or describes.
 const DOES_IO: [&str; 12] = [
-    "tokio", "axum", "hyper", "reqwest", "rusqlite", "sqlx", "bollard", "wgpu", "nvml-wrapper", "keyring", "rustix", "tracing-subscriber",
+    "tokio",
+    "axum",
+    "hyper",
+    "reqwest",
+    "rusqlite",
+    "sqlx",
+    "bollard",
+    "wgpu",
+    "nvml-wrapper",
+    "keyring",
+    "rustix",
+    "tracing-subscriber",
 ];
 
 fn metadata() -> Value {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let output = Command::new(cargo)
-        .args(["metadata", "--format-version", "1", "--no-deps", "--offline"])
+        .args([
+            "metadata",
+            "--format-version",
+            "1",
+            "--no-deps",
+            "--offline",
+        ])
         .current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
         .output()
         .unwrap();
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).unwrap()
 }
 
@@ -47,14 +68,26 @@ fn needs(package: &Value) -> BTreeSet<String> {
 fn nobody_knows_more_than_the_design_allows() {
     let metadata = metadata();
     let packages = metadata["packages"].as_array().unwrap();
-    let ours: BTreeSet<&str> = packages.iter().map(|p| p["name"].as_str().unwrap()).collect();
+    let ours: BTreeSet<&str> = packages
+        .iter()
+        .map(|p| p["name"].as_str().unwrap())
+        .collect();
     let listed: BTreeSet<&str> = ALLOWED.iter().map(|(name, _)| *name).collect();
-    assert_eq!(ours, listed, "a crate came or went: say here whom it may know");
+    assert_eq!(
+        ours, listed,
+        "a crate came or went: say here whom it may know"
+    );
     for package in packages {
         let name = package["name"].as_str().unwrap();
         let (_, allowed) = ALLOWED.iter().find(|(listed, _)| *listed == name).unwrap();
-        for needed in needs(package).iter().filter(|needed| ours.contains(needed.as_str())) {
-            assert!(allowed.contains(&needed.as_str()), "{name} may not know {needed}");
+        for needed in needs(package)
+            .iter()
+            .filter(|needed| ours.contains(needed.as_str()))
+        {
+            assert!(
+                allowed.contains(&needed.as_str()),
+                "{name} may not know {needed}"
+            );
         }
     }
 }
@@ -66,7 +99,10 @@ fn protocol_and_core_do_no_input_or_output() {
         let name = package["name"].as_str().unwrap();
         if ["sublet-protocol", "sublet-core"].contains(&name) {
             for needed in needs(package) {
-                assert!(!DOES_IO.contains(&needed.as_str()), "{name} may not use {needed}");
+                assert!(
+                    !DOES_IO.contains(&needed.as_str()),
+                    "{name} may not use {needed}"
+                );
             }
         }
     }

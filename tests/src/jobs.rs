@@ -4,23 +4,39 @@ use crate::program::given;
 
 /// A picture of a few pixels: done within a second or two.
 pub fn quick() -> String {
-    spec(&["--width", "96", "--height", "54", "--samples", "4"], "", "0.50")
+    spec(
+        &["--width", "96", "--height", "54", "--samples", "4"],
+        "",
+        "0.50",
+    )
 }
 
 /// A render that goes on until somebody stops it.
 pub fn endless() -> String {
-    spec(&["--width", "1280", "--height", "720", "--samples", "100000"], "", "0.50")
+    spec(
+        &["--width", "1280", "--height", "720", "--samples", "100000"],
+        "",
+        "0.50",
+    )
 }
 
 /// As [`endless`], with more lines under `x-sublet`.
 pub fn endless_with(lines: &str) -> String {
-    spec(&["--width", "1280", "--height", "720", "--samples", "100000"], lines, "0.50")
+    spec(
+        &["--width", "1280", "--height", "720", "--samples", "100000"],
+        lines,
+        "0.50",
+    )
 }
 
 /// A render of about `seconds` seconds on a free core or two.
 pub fn of_seconds(seconds: u32) -> String {
     let samples = (seconds * 6).to_string();
-    spec(&["--width", "640", "--height", "360", "--samples", &samples], "", "0.50")
+    spec(
+        &["--width", "640", "--height", "360", "--samples", &samples],
+        "",
+        "0.50",
+    )
 }
 
 /// A job of the sample image.

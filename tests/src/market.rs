@@ -46,7 +46,9 @@ impl Market {
             url: String::new(),
         };
         market.go("127.0.0.1:0");
-        let said = run(Command::new(sublet_market()).args(["topup", "tester", funds, "--data"]).arg(data));
+        let said = run(Command::new(sublet_market())
+            .args(["topup", "tester", funds, "--data"])
+            .arg(data));
         assert_eq!(said.code, 0, "{said:?}");
         market
     }
@@ -56,7 +58,9 @@ impl Market {
         // A stale address must not be mistaken for a fresh one.
         let _ = std::fs::remove_file(&address);
         let mut serve = Command::new(sublet_market());
-        serve.args(["serve", "--audience", "test", "--listen", listen, "--data"]).arg(&self.data);
+        serve
+            .args(["serve", "--audience", "test", "--listen", listen, "--data"])
+            .arg(&self.data);
         for (flag, ms) in [
             ("--heartbeat-ms", self.patience.heartbeat_ms),
             ("--suspect-ms", self.patience.suspect_ms),
@@ -66,11 +70,21 @@ impl Market {
         }
         self.process = Some(Running::start(serve, &self.data.join("log")));
         let said = until("the marketplace's address", Duration::from_secs(20), || {
-            std::fs::read_to_string(&address).map_err(|e| e.to_string()).and_then(|text| {
-                if text.trim().is_empty() { Err("empty".into()) } else { Ok(text.trim().to_owned()) }
-            })
+            std::fs::read_to_string(&address)
+                .map_err(|e| e.to_string())
+                .and_then(|text| {
+                    if text.trim().is_empty() {
+                        Err("empty".into())
+                    } else {
+                        Ok(text.trim().to_owned())
+                    }
+                })
         });
-        self.url = if said.starts_with("http") { said } else { format!("http://{said}") };
+        self.url = if said.starts_with("http") {
+            said
+        } else {
+            format!("http://{said}")
+        };
     }
 
     /// Starts it again where it was.
@@ -85,7 +99,10 @@ impl Market {
         run(Command::new(sublet_market())
             .args(words)
             .env("SUBLET_MARKET_URL", &self.url)
-            .env("SUBLET_MARKET_TOKEN_FILE", self.data.join("renters").join("tester.token")))
+            .env(
+                "SUBLET_MARKET_TOKEN_FILE",
+                self.data.join("renters").join("tester.token"),
+            ))
     }
 
     /// Submits a job spec and returns the job's id.
@@ -93,7 +110,9 @@ impl Market {
     pub fn submit(&self, spec: &str) -> String {
         let file = self.data.join("job.yaml");
         std::fs::write(&file, spec).unwrap();
-        let said = self.renter(&["submit", file.to_str().unwrap(), "--json"]).json();
+        let said = self
+            .renter(&["submit", file.to_str().unwrap(), "--json"])
+            .json();
         said["job"].as_str().unwrap().to_owned()
     }
 
@@ -111,7 +130,11 @@ impl Market {
         until(&format!("job {job} {states:?}"), within, || {
             let view = self.job(job);
             let state = view["state"].as_str().unwrap();
-            if states.contains(&state) { Ok(view) } else { Err(view.to_string()) }
+            if states.contains(&state) {
+                Ok(view)
+            } else {
+                Err(view.to_string())
+            }
         })
     }
 
@@ -120,7 +143,12 @@ impl Market {
     pub fn until_lease(&self, job: &str, states: &[&str], within: Duration) -> Value {
         until(&format!("a lease of {job} {states:?}"), within, || {
             let view = self.job(job);
-            let lease = view["leases"].as_array().unwrap().last().cloned().unwrap_or(Value::Null);
+            let lease = view["leases"]
+                .as_array()
+                .unwrap()
+                .last()
+                .cloned()
+                .unwrap_or(Value::Null);
             match lease["state"].as_str() {
                 Some(state) if states.contains(&state) => Ok(lease),
                 _ => Err(view.to_string()),

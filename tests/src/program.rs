@@ -10,7 +10,9 @@ use std::process::{Child, Command, Stdio};
 /// Where it is not set: the tests were not started by `cargo xtask test system`.
 #[track_caller]
 pub fn given(name: &str) -> String {
-    std::env::var(name).unwrap_or_else(|_| panic!("{name} is not set; run the tests with `cargo xtask test system`"))
+    std::env::var(name).unwrap_or_else(|_| {
+        panic!("{name} is not set; run the tests with `cargo xtask test system`")
+    })
 }
 
 /// The agent's program.
@@ -106,7 +108,10 @@ pub struct Said {
 
 /// Runs a command to its end.
 pub fn run(command: &mut Command) -> Said {
-    let output = command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("{command:?}: {error}"));
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("{command:?}: {error}"));
     Said {
         code: output.status.code().unwrap_or(-1),
         out: String::from_utf8_lossy(&output.stdout).into_owned(),

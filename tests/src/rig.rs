@@ -63,7 +63,10 @@ impl Rig {
             .args(["run", "--market", &self.market, "--data"])
             .arg(&self.data)
             .args(&self.with.words)
-            .env("CREDENTIALS_DIRECTORY", self.data.with_file_name("credentials"))
+            .env(
+                "CREDENTIALS_DIRECTORY",
+                self.data.with_file_name("credentials"),
+            )
             .env_remove("DBUS_SESSION_BUS_ADDRESS");
         for (name, value) in &self.with.env {
             command.env(name, value);
@@ -81,7 +84,11 @@ impl Rig {
             let said = self.run(&["status", "--json"]);
             let ended = self.process.as_mut().and_then(Running::ended);
             assert!(ended.is_none(), "the agent ended: {ended:?}");
-            if said.code == 0 { Ok(()) } else { Err(said.err) }
+            if said.code == 0 {
+                Ok(())
+            } else {
+                Err(said.err)
+            }
         });
     }
 
@@ -92,7 +99,10 @@ impl Rig {
 
     /// An owner's command.
     pub fn run(&self, words: &[&str]) -> Said {
-        run(Command::new(sublet()).args(words).arg("--data").arg(&self.data))
+        run(Command::new(sublet())
+            .args(words)
+            .arg("--data")
+            .arg(&self.data))
     }
 
     /// What `sublet WORD --json` says.
@@ -110,17 +120,27 @@ impl Rig {
                 return Err(said.err);
             }
             let status = said.json();
-            if wanted(&status) { Ok(status) } else { Err(status.to_string()) }
+            if wanted(&status) {
+                Ok(status)
+            } else {
+                Err(status.to_string())
+            }
         })
     }
 
     /// Waits until no lease is open and every micro-USD is proven or written off.
     #[track_caller]
     pub fn until_settled(&self) -> Value {
-        self.until_status("no open lease", |status| status["leases"].as_array().unwrap().is_empty());
+        self.until_status("no open lease", |status| {
+            status["leases"].as_array().unwrap().is_empty()
+        });
         until("a settled wallet", Duration::from_secs(30), || {
             let wallet = self.json("wallet");
-            if wallet["unproven"] == 0 { Ok(wallet) } else { Err(wallet.to_string()) }
+            if wallet["unproven"] == 0 {
+                Ok(wallet)
+            } else {
+                Err(wallet.to_string())
+            }
         })
     }
 }
@@ -134,14 +154,18 @@ fn write_keys(folder: &Path) {
     std::fs::create_dir_all(folder).unwrap();
     for name in ["sublet-identity", "sublet-payout"] {
         let mut secret = [0_u8; 32];
-        std::fs::File::open("/dev/urandom").unwrap().read_exact(&mut secret).unwrap();
+        std::fs::File::open("/dev/urandom")
+            .unwrap()
+            .read_exact(&mut secret)
+            .unwrap();
         let text: String = secret.iter().map(|byte| format!("{byte:02x}")).collect();
         let mut file = std::fs::File::create(folder.join(name)).unwrap();
         file.write_all(text.as_bytes()).unwrap();
         #[cfg(unix)]
         {
             use std::os::unix::fs::PermissionsExt;
-            file.set_permissions(std::fs::Permissions::from_mode(0o600)).unwrap();
+            file.set_permissions(std::fs::Permissions::from_mode(0o600))
+                .unwrap();
         }
     }
 }

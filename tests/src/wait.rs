@@ -13,7 +13,10 @@ pub fn until<T>(what: &str, within: Duration, mut ask: impl FnMut() -> Result<T,
         match ask() {
             Ok(answer) => return answer,
             Err(last) if begun.elapsed() > within => {
-                panic!("{what} did not come within {} s; last seen: {last}", within.as_secs())
+                panic!(
+                    "{what} did not come within {} s; last seen: {last}",
+                    within.as_secs()
+                )
             }
             Err(_) => std::thread::sleep(Duration::from_millis(50)),
         }

@@ -48,7 +48,7 @@ pub fn demo(console: &Console, args: &DemoArgs) -> anyhow::Result<ExitCode> {
 
     if args.keep {
         parties.say_how_to_reach(console);
-        let stop = ground.keep();
+        let stop = ground.keep()?;
         console.result(&format!("Everything is left running. To end it: {stop}"));
     } else {
         drop(parties);

@@ -72,18 +72,10 @@ impl Ground {
         &self.registry
     }
 
-    #[allow(
-        dead_code,
-        reason = "the demo's next steps start the marketplace and the agent with it"
-    )]
     pub fn folders(&self) -> &Folders {
         &self.folders
     }
 
-    #[allow(
-        dead_code,
-        reason = "the demo's next steps start the marketplace and the agent with it"
-    )]
     /// An empty folder for this run alone; everything in it is gone afterwards.
     pub fn run_folder(&self) -> &Path {
         &self.run
@@ -103,10 +95,6 @@ impl Ground {
         Ok(name)
     }
 
-    #[allow(
-        dead_code,
-        reason = "the demo's next steps start the marketplace and the agent with it"
-    )]
     /// Starts a program that ends with the ground. Its output goes to `NAME.log` among the logs. It finds Docker by
     /// `DOCKER_HOST`.
     pub fn start(&mut self, name: &str, mut command: Command) -> anyhow::Result<&mut Process> {

@@ -16,7 +16,11 @@ fn an_agent_that_is_killed_takes_its_job_up_again() {
     rig.kill_dead();
     rig.start();
     let view = market.until_job(&job, &["completed"], Duration::from_secs(90));
-    assert_eq!(view["leases"].as_array().unwrap().len(), 1, "the same lease: {view}");
+    assert_eq!(
+        view["leases"].as_array().unwrap().len(),
+        1,
+        "the same lease: {view}"
+    );
     let wallet = rig.until_settled();
     assert_eq!(wallet["gross"], view["charged"]);
     assert_eq!(wallet["net"], wallet["voucher"]["amount"]);
@@ -30,7 +34,16 @@ fn an_agent_that_is_killed_at_each_step_loses_nothing() {
     for state in ["pulling", "starting", "running", "uploading", "finished"] {
         let job = market.submit(&jobs::quick());
         // The step may be over before it is seen; then the next one is as good a moment.
-        let order = ["accepted", "pulling", "starting", "running", "uploading", "finished", "verified", "settled"];
+        let order = [
+            "accepted",
+            "pulling",
+            "starting",
+            "running",
+            "uploading",
+            "finished",
+            "verified",
+            "settled",
+        ];
         let from = order.iter().position(|s| *s == state).unwrap();
         market.until_lease(&job, &order[from..], Duration::from_secs(60));
         rig.kill_dead();
@@ -77,11 +90,22 @@ fn docker_that_dies_under_a_job_fails_the_job_and_not_the_agent() {
     market.until_lease(&job, &["running"], Duration::from_secs(60));
     dockerd.kill_dead();
     let view = market.until_job(&job, &["queued", "failed"], Duration::from_secs(60));
-    assert_eq!(view["leases"][0]["ending"]["code"], "sandbox_failed", "{view}");
-    let status = rig.until_status("the reason", |status| status["gpus"][0]["reasons"].to_string().contains("docker_unavailable"));
+    assert_eq!(
+        view["leases"][0]["ending"]["code"], "sandbox_failed",
+        "{view}"
+    );
+    let status = rig.until_status("the reason", |status| {
+        status["gpus"][0]["reasons"]
+            .to_string()
+            .contains("docker_unavailable")
+    });
     assert_ne!(status["state"], "ready");
     dockerd.go();
-    rig.until_status("Docker back", |status| !status["gpus"][0]["reasons"].to_string().contains("docker_unavailable"));
+    rig.until_status("Docker back", |status| {
+        !status["gpus"][0]["reasons"]
+            .to_string()
+            .contains("docker_unavailable")
+    });
     market.until_lease(&job, &["running"], Duration::from_secs(60));
     assert_eq!(market.renter(&["cancel", &job]).code, 0);
     market.until_job(&job, &["cancelled"], Duration::from_secs(30));

@@ -52,10 +52,16 @@ fn the_owner_takes_the_gpu_back_and_the_job_is_gone_within_a_second() {
     let begun = std::time::Instant::now();
     assert_eq!(rig.run(&["pause", "1h"]).code, 0);
     while !containers::running_of_rig(&name).is_empty() {
-        assert!(begun.elapsed() < Duration::from_secs(1), "the job still runs");
+        assert!(
+            begun.elapsed() < Duration::from_secs(1),
+            "the job still runs"
+        );
     }
     let status = rig.until_status("the GPU back", |status| status["state"] == "yours");
-    assert!(status["sentence"].as_str().unwrap().contains("You paused"), "{status}");
+    assert!(
+        status["sentence"].as_str().unwrap().contains("You paused"),
+        "{status}"
+    );
     let view = market.until_job(&job, &["queued"], Duration::from_secs(20));
     assert_eq!(view["leases"][0]["ending"]["code"], "reclaimed");
     rig.until_settled();
@@ -86,5 +92,10 @@ fn a_software_adapter_is_not_rented_unless_the_owner_says_so() {
     let job = market.submit(&jobs::quick());
     let view = market.job(&job);
     assert_eq!(view["state"], "queued");
-    assert!(view["waiting_for"].as_str().is_some_and(|text| !text.is_empty()), "{view}");
+    assert!(
+        view["waiting_for"]
+            .as_str()
+            .is_some_and(|text| !text.is_empty()),
+        "{view}"
+    );
 }

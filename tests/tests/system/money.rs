@@ -13,16 +13,25 @@ fn a_renter_whose_money_runs_out_in_mid_job_pays_for_exactly_what_it_bought() {
     let rig = Rig::ready(folder.path(), &market.url);
     let job = market.submit(&jobs::endless());
     let view = market.until_job(&job, &["failed"], Duration::from_secs(90));
-    assert_eq!(view["leases"][0]["ending"]["code"], "out_of_funds", "{view}");
+    assert_eq!(
+        view["leases"][0]["ending"]["code"], "out_of_funds",
+        "{view}"
+    );
     let wallet = rig.until_settled();
     assert_eq!(wallet["gross"], 500);
     assert_eq!(view["charged"], 500);
     assert_eq!(wallet["proven"], wallet["net"]);
     let account = market.account();
-    assert_eq!((&account["balance"], &account["reserved"], &account["spent"]), (&0.into(), &0.into(), &500.into()));
+    assert_eq!(
+        (&account["balance"], &account["reserved"], &account["spent"]),
+        (&0.into(), &0.into(), &500.into())
+    );
     let name = rig.json("status")["rig"].as_str().unwrap().to_owned();
     assert_eq!(containers::of_rig(&name), Vec::<String>::new());
-    let again = market.renter(&["submit", folder.path().join("market/job.yaml").to_str().unwrap()]);
+    let again = market.renter(&[
+        "submit",
+        folder.path().join("market/job.yaml").to_str().unwrap(),
+    ]);
     assert_ne!(again.code, 0, "{again:?}");
     assert!(again.err.contains("account"), "{again:?}");
 }

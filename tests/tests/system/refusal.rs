@@ -20,8 +20,14 @@ fn a_spec_that_asks_for_too_much_is_refused_with_its_line() {
     let market = Market::start(&folder.path().join("market"), BRISK, "1.00");
     let good = jobs::quick();
     for (spec, words) in [
-        (good.replace("    x-sublet:", "    privileged: true\n    x-sublet:"), ["line 6", "privileged"]),
-        (good.replace("    x-sublet:", "    imgae: x\n    x-sublet:"), ["line 6", "imgae"]),
+        (
+            good.replace("    x-sublet:", "    privileged: true\n    x-sublet:"),
+            ["line 6", "privileged"],
+        ),
+        (
+            good.replace("    x-sublet:", "    imgae: x\n    x-sublet:"),
+            ["line 6", "imgae"],
+        ),
         (good.replace("@sha256:", ":latest #"), ["line 3", "digest"]),
     ] {
         let said = refused(&market, &spec);
@@ -41,7 +47,10 @@ fn a_digest_that_nobody_has_fails_the_job_with_its_code() {
     let spec = jobs::quick().replace(&image, &format!("{name}@sha256:{}", "0".repeat(64)));
     let job = market.submit(&spec);
     let view = market.until_job(&job, &["failed"], Duration::from_secs(60));
-    assert_eq!(view["leases"][0]["ending"]["code"], "image_not_found", "{view}");
+    assert_eq!(
+        view["leases"][0]["ending"]["code"], "image_not_found",
+        "{view}"
+    );
     assert_eq!(view["charged"], 0);
     assert_eq!(rig.until_settled()["gross"], 0);
 }
@@ -76,7 +85,11 @@ fn a_database_that_cannot_be_used_is_refused_and_left_as_it_is() {
         let said = run(&mut rig.command());
         assert_ne!(said.code, 0, "{said:?}");
         assert!(said.err.contains(word), "{said:?}");
-        assert_eq!(std::fs::read(&path).unwrap(), content, "the file was changed");
+        assert_eq!(
+            std::fs::read(&path).unwrap(),
+            content,
+            "the file was changed"
+        );
     }
     std::fs::write(&path, &whole).unwrap();
     rig.start();

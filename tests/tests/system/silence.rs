@@ -19,17 +19,31 @@ fn a_marketplace_that_falls_silent_loses_the_job_and_gets_it_back_when_it_return
     market.process.as_ref().unwrap().signal(Signal::STOP);
     until("the fence", Duration::from_millis(BRISK.lost_ms), || {
         let running = containers::running_of_rig(&name);
-        if running.is_empty() { Ok(()) } else { Err(format!("{running:?}")) }
+        if running.is_empty() {
+            Ok(())
+        } else {
+            Err(format!("{running:?}"))
+        }
     });
-    rig.until_status("the reason", |status| status["gpus"][0]["reasons"].to_string().contains("market_unreachable"));
+    rig.until_status("the reason", |status| {
+        status["gpus"][0]["reasons"]
+            .to_string()
+            .contains("market_unreachable")
+    });
     market.process.as_ref().unwrap().signal(Signal::CONT);
-    rig.until_status("the marketplace back", |status| status["market"]["connected"] == true);
-    until("another lease of the same job", Duration::from_secs(60), || {
-        let view = market.job(&job);
-        let leases = view["leases"].as_array().unwrap();
-        let again = leases.len() == 2 && leases[1]["state"] == "running";
-        if again { Ok(()) } else { Err(view.to_string()) }
+    rig.until_status("the marketplace back", |status| {
+        status["market"]["connected"] == true
     });
+    until(
+        "another lease of the same job",
+        Duration::from_secs(60),
+        || {
+            let view = market.job(&job);
+            let leases = view["leases"].as_array().unwrap();
+            let again = leases.len() == 2 && leases[1]["state"] == "running";
+            if again { Ok(()) } else { Err(view.to_string()) }
+        },
+    );
     assert_eq!(market.renter(&["cancel", &job]).code, 0);
     market.until_job(&job, &["cancelled"], Duration::from_secs(30));
     let wallet = rig.until_settled();
@@ -48,7 +62,11 @@ fn a_rig_without_docker_says_so_and_takes_nothing() {
     };
     let mut rig = Rig::new(folder.path(), &market.url, with);
     rig.start();
-    let status = rig.until_status("the reason", |status| status["gpus"][0]["reasons"].to_string().contains("does not answer"));
+    let status = rig.until_status("the reason", |status| {
+        status["gpus"][0]["reasons"]
+            .to_string()
+            .contains("does not answer")
+    });
     assert_eq!(status["sandbox"], serde_json::Value::Null);
     let doctor = rig.run(&["doctor"]);
     assert_eq!(doctor.code, 1, "{doctor:?}");
