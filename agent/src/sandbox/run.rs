@@ -90,7 +90,11 @@ impl Sandbox {
             })
     }
 
-    async fn create(&self, spec: &JobSpec, terms: &SandboxTerms) -> Result<(), SandboxError> {
+    pub(super) async fn create(
+        &self,
+        spec: &JobSpec,
+        terms: &SandboxTerms,
+    ) -> Result<(), SandboxError> {
         let missing = || SandboxError::ImageNotFound {
             image: spec.image.to_string(),
             why: "it was not pulled, or was removed since".into(),

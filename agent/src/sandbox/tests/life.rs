@@ -2,6 +2,7 @@
 
 use super::Stage;
 use super::stage::{spec, until};
+use crate::sandbox::socket::within;
 use crate::sandbox::{FoundState, Sandbox, SandboxError};
 use futures_util::StreamExt;
 use std::time::{Duration, Instant};
@@ -280,15 +281,28 @@ async fn no_docker_is_said_plainly() {
     );
 }
 
-#[tokio::test(start_paused = true)]
+#[tokio::test]
 async fn a_docker_that_never_answers_is_not_waited_for() {
     let folder = tempfile::tempdir().unwrap();
     let socket = folder.path().join("mute.sock");
     let _listening = std::os::unix::net::UnixListener::bind(&socket).unwrap();
-    let error = Sandbox::connect_to(&format!("unix://{}", socket.display()))
+    let docker = bollard::Docker::connect_with_local(
+        &format!("unix://{}", socket.display()),
+        120,
+        bollard::API_DEFAULT_VERSION,
+    )
+    .unwrap();
+    let patience = Duration::from_millis(100);
+    let error = within("say its version", patience, docker.version())
         .await
         .unwrap_err();
     assert!(matches!(error, SandboxError::Timeout { .. }), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("did not say its version within 0.1 s"),
+        "{error}"
+    );
 }
 
 #[tokio::test]
