@@ -25,17 +25,17 @@ impl Sandbox {
         Ok(read(&version, &info))
     }
 
-    /// Asks the engine how much of the machine it can use; no job can be given more.
-    ///
-    /// # Errors
-    /// [`SandboxError::DockerUnavailable`], [`SandboxError::Timeout`].
-    pub async fn capacity(&self) -> Result<HostCapacity, SandboxError> {
-        let info = within("describe itself", ASK, self.docker.info()).await?;
-        let cores = u32::try_from(info.ncpu.unwrap_or(0)).unwrap_or(0);
-        Ok(HostCapacity {
-            cpu_milli: cores.saturating_mul(1000),
-            memory_bytes: u64::try_from(info.mem_total.unwrap_or(0)).unwrap_or(0),
-        })
+    /// How much of the machine the engine can use, as it said when connected; no job can be given more.
+    pub fn capacity(&self) -> HostCapacity {
+        self.capacity
+    }
+}
+
+pub(super) fn capacity(info: &SystemInfo) -> HostCapacity {
+    let cores = u32::try_from(info.ncpu.unwrap_or(0)).unwrap_or(0);
+    HostCapacity {
+        cpu_milli: cores.saturating_mul(1000),
+        memory_bytes: u64::try_from(info.mem_total.unwrap_or(0)).unwrap_or(0),
     }
 }
 

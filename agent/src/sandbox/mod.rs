@@ -14,6 +14,7 @@ mod profile;
 mod remains;
 mod run;
 mod socket;
+mod start;
 mod volume;
 
 #[cfg(test)]
@@ -25,8 +26,9 @@ pub use logs::LogChunk;
 pub use outputs::{Collected, sealed_file};
 pub use profile::profile;
 pub use remains::{Found, FoundState};
-pub use run::{Exit, StartedAt};
+pub use run::Exit;
 pub use socket::Sandbox;
+pub use start::StartedAt;
 
 use sublet_protocol::ids::{LeaseId, RigId};
 use sublet_protocol::offer::{HostLimits, SandboxFacts};

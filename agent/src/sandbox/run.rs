@@ -1,29 +1,20 @@
-//! Starts, freezes, thaws, kills and awaits a job.
+//! Freezes, thaws, kills and awaits a job.
 
-use super::names::{self, LEASE, RIG};
+use super::names;
 use super::socket::{ACT, ASK, within};
-use super::{Sandbox, SandboxError, SandboxTerms, profile};
+use super::{Sandbox, SandboxError};
+use bollard::errors::Error;
 use bollard::models::{ContainerInspectResponse, ContainerState, ContainerStateStatusEnum};
 use bollard::query_parameters::{
-    CreateContainerOptionsBuilder, KillContainerOptionsBuilder, StartContainerOptions,
-    WaitContainerOptionsBuilder,
+    InspectContainerOptions, KillContainerOptionsBuilder, WaitContainerOptionsBuilder,
 };
 use futures_util::StreamExt;
 use std::pin::pin;
 use std::time::Duration;
 use sublet_protocol::ids::LeaseId;
-use sublet_protocol::job::JobSpec;
-use sublet_protocol::offer::HostLimits;
 
 /// How long one wait for an exit lasts before the container is looked at again; the engine may restart meanwhile.
 const LOOK_AGAIN: Duration = Duration::from_secs(20);
-
-/// When a job began to run.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct StartedAt {
-    /// Unix time in ms, by the engine's clock.
-    pub started_at_ms: u64,
-}
 
 /// How a job ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,113 +30,6 @@ pub struct Exit {
 }
 
 impl Sandbox {
-    /// Starts a job whose image is here. A job that was started before is not started again: one that runs, or has
-    /// ended, keeps the time of its only start.
-    ///
-    /// # Errors
-    /// Those of [`profile`]; [`SandboxError::ImageNotFound`] where the image was not pulled;
-    /// [`SandboxError::CannotStart`] where its command cannot run; [`SandboxError::DeviceUnavailable`];
-    /// [`SandboxError::DockerUnavailable`]; [`SandboxError::Timeout`].
-    pub async fn start(
-        &self,
-        spec: &JobSpec,
-        terms: &SandboxTerms,
-    ) -> Result<StartedAt, SandboxError> {
-        let name = names::container(&terms.lease);
-        let found = match self.inspect(&terms.lease).await {
-            Ok(found) => found,
-            Err(SandboxError::Gone { .. }) => {
-                self.create(spec, terms).await?;
-                self.inspect(&terms.lease).await?
-            }
-            Err(error) => return Err(error),
-        };
-        check_ours(&found, spec, terms)?;
-        if let Some(started) = state_of(&found).and_then(|state| time(state.started_at.as_deref()))
-        {
-            return Ok(StartedAt {
-                started_at_ms: started,
-            });
-        }
-        let call = self
-            .docker
-            .start_container(&name, None::<StartContainerOptions>);
-        within("start the job", ACT, call)
-            .await
-            .map_err(why_not_started)?;
-        let found = self.inspect(&terms.lease).await?;
-        let started = state_of(&found).and_then(|state| time(state.started_at.as_deref()));
-        if !spec.outputs.is_empty()
-            && let Err(error) = self.discard_preparer(&terms.lease).await
-        {
-            // The job runs; `remove` tries again.
-            tracing::warn!(lease = %terms.lease, %error, "a leftover of the start stays for now");
-        }
-        started
-            .map(|started_at_ms| StartedAt { started_at_ms })
-            .ok_or_else(|| SandboxError::Other {
-                what: "start the job",
-                status: None,
-                why: "it reported no error, yet no time of start".into(),
-            })
-    }
-
-    pub(super) async fn create(
-        &self,
-        spec: &JobSpec,
-        terms: &SandboxTerms,
-    ) -> Result<(), SandboxError> {
-        let missing = || SandboxError::ImageNotFound {
-            image: spec.image.to_string(),
-            why: "it was not pulled, or was removed since".into(),
-        };
-        let volumes = self.image_volumes(&spec.image).await?.ok_or_else(missing)?;
-        let body = profile(spec, &self.within_capacity(terms).await?, &volumes)?;
-        let options = CreateContainerOptionsBuilder::default()
-            .name(&names::container(&terms.lease))
-            .build();
-        let volume = async {
-            if spec.outputs.is_empty() {
-                return Ok(());
-            }
-            self.prepare_volume(terms).await
-        };
-        let call = self.docker.create_container(Some(options), body);
-        let (volume, made) = tokio::join!(volume, within("create the container", ACT, call));
-        volume?;
-        match made {
-            Ok(_) => Ok(()),
-            // Another call was quicker; the caller looks at what it made.
-            Err(error) if error.status() == Some(409) => Ok(()),
-            Err(error) if error.status() == Some(404) => Err(missing()),
-            Err(SandboxError::Other {
-                status: Some(400),
-                why,
-                ..
-            }) if why.contains("No command specified") => Err(SandboxError::CannotStart { why }),
-            Err(SandboxError::Other {
-                status: Some(400),
-                why,
-                ..
-            }) => Err(SandboxError::NotAccepted { why }),
-            Err(error) => Err(error),
-        }
-    }
-
-    /// Docker refuses a container that asks for more than the machine has; the owner's limits may be older than it.
-    async fn within_capacity(&self, terms: &SandboxTerms) -> Result<SandboxTerms, SandboxError> {
-        let capacity = self.capacity().await?;
-        let limits = HostLimits {
-            cpu_milli: terms.limits.cpu_milli.min(capacity.cpu_milli),
-            memory_bytes: terms.limits.memory_bytes.min(capacity.memory_bytes),
-            ..terms.limits
-        };
-        Ok(SandboxTerms {
-            limits,
-            ..terms.clone()
-        })
-    }
-
     /// Stops every process of the job where it stands. GPU memory stays taken. Nothing to do for one that is frozen
     /// or has ended.
     ///
@@ -217,8 +101,10 @@ impl Sandbox {
                 .condition("not-running")
                 .build();
             let mut exits = pin!(self.docker.wait_container(&name, Some(options)));
-            if tokio::time::timeout(LOOK_AGAIN, exits.next()).await.is_ok() {
-                tokio::task::yield_now().await;
+            match tokio::time::timeout(LOOK_AGAIN, exits.next()).await {
+                Err(_) | Ok(Some(Ok(_) | Err(Error::DockerContainerWaitError { .. }))) => {}
+                // The next look tells whether the engine or the container is gone.
+                Ok(None | Some(Err(_))) => tokio::time::sleep(Duration::from_millis(50)).await,
             }
         }
     }
@@ -229,10 +115,9 @@ impl Sandbox {
         lease: &LeaseId,
     ) -> Result<ContainerInspectResponse, SandboxError> {
         let name = names::container(lease);
-        let call = self.docker.inspect_container(
-            &name,
-            None::<bollard::query_parameters::InspectContainerOptions>,
-        );
+        let call = self
+            .docker
+            .inspect_container(&name, None::<InspectContainerOptions>);
         within("look at the job", ASK, call)
             .await
             .map_err(|error| gone_if_404(lease, error))
@@ -255,47 +140,6 @@ fn settled(lease: &LeaseId, answer: Result<(), SandboxError>) -> Result<(), Sand
         Err(error) if matches!(error.status(), Some(304 | 409)) => Ok(()),
         Err(error) => Err(gone_if_404(lease, error)),
         Ok(()) => Ok(()),
-    }
-}
-
-/// Refuses a container that has the name but is not this lease's.
-fn check_ours(
-    found: &ContainerInspectResponse,
-    spec: &JobSpec,
-    terms: &SandboxTerms,
-) -> Result<(), SandboxError> {
-    let config = found.config.as_ref();
-    let labels = config.and_then(|config| config.labels.as_ref());
-    let label = |name: &str| labels.and_then(|l| l.get(name)).map(String::as_str);
-    let ours = label(RIG) == Some(terms.rig.as_str())
-        && label(LEASE) == Some(terms.lease.as_str())
-        && config.and_then(|c| c.image.as_deref()) == Some(spec.image.as_str());
-    if ours {
-        Ok(())
-    } else {
-        Err(SandboxError::Other {
-            what: "start the job",
-            status: None,
-            why: format!(
-                "another container is called {}; remove it if you made it",
-                names::container(&terms.lease)
-            ),
-        })
-    }
-}
-
-fn why_not_started(error: SandboxError) -> SandboxError {
-    match error {
-        SandboxError::Other { why, .. } if why.contains("could not select device driver") => {
-            SandboxError::DeviceUnavailable { why }
-        }
-        // The engine blames the request, not itself: the command is not there or cannot be executed.
-        SandboxError::Other {
-            status: Some(400),
-            why,
-            ..
-        } => SandboxError::CannotStart { why },
-        other => other,
     }
 }
 

@@ -1,6 +1,7 @@
 //! The connection to the engine on this machine; every call over it has an end.
 
 use super::SandboxError;
+use super::facts::{HostCapacity, capacity};
 use bollard::Docker;
 use bollard::errors::Error;
 use std::time::Duration;
@@ -16,6 +17,7 @@ pub(super) const SILENCE: Duration = Duration::from_secs(60);
 #[derive(Debug, Clone)]
 pub struct Sandbox {
     pub(super) docker: Docker,
+    pub(super) capacity: HostCapacity,
 }
 
 impl Sandbox {
@@ -45,7 +47,11 @@ impl Sandbox {
             Docker::connect_with_local(host, ACT.as_secs() * 4, bollard::API_DEFAULT_VERSION)
                 .map_err(|error| SandboxError::from_docker(what, ASK, error))?;
         let docker = within(what, ASK, docker.negotiate_version()).await?;
-        Ok(Self { docker })
+        let info = within("describe itself", ASK, docker.info()).await?;
+        Ok(Self {
+            docker,
+            capacity: capacity(&info),
+        })
     }
 }
 

@@ -10,8 +10,9 @@ use super::profile::NOBODY;
 use super::socket::{ACT, within};
 use super::{Sandbox, SandboxError, SandboxTerms};
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions};
-use bollard::query_parameters::{CreateContainerOptionsBuilder, CreateImageOptionsBuilder};
+use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::TryStreamExt;
+use sublet_protocol::job::JobSpec;
 
 /// An image of one empty folder. The number changes with its content.
 const REPOSITORY: &str = "sublet-prepare";
@@ -20,63 +21,23 @@ const FOLDER: &str = "out";
 const PREPARE: &str = "make room for the outputs";
 
 impl Sandbox {
-    /// Makes the volume of a lease, writable for the job. Leaves the preparing container behind, since removing it
-    /// would cost the job time; [`Sandbox::discard_preparer`] does so.
-    pub(super) async fn prepare_volume(&self, terms: &SandboxTerms) -> Result<(), SandboxError> {
-        match self.create_preparer(terms).await {
+    /// Makes the volume of a lease, writable for the job, where the job has outputs. The preparing container stays
+    /// until the lease is removed: removing it now would cost the job time.
+    pub(super) async fn prepare_volume(
+        &self,
+        spec: &JobSpec,
+        terms: &SandboxTerms,
+    ) -> Result<(), SandboxError> {
+        if spec.outputs.is_empty() {
+            return Ok(());
+        }
+        let name = names::preparer(&terms.lease);
+        match self.create_once(&name, preparer(terms)).await {
             Err(error) if error.status() == Some(404) => {
                 self.import_folder().await?;
-                self.create_preparer(terms).await
+                self.create_once(&name, preparer(terms)).await
             }
             done => done,
-        }
-    }
-
-    pub(super) async fn discard_preparer(
-        &self,
-        lease: &sublet_protocol::ids::LeaseId,
-    ) -> Result<(), SandboxError> {
-        self.remove_container(&names::preparer(lease)).await
-    }
-
-    async fn create_preparer(&self, terms: &SandboxTerms) -> Result<(), SandboxError> {
-        let body = ContainerCreateBody {
-            image: Some(format!("{REPOSITORY}:{TAG}")),
-            // Docker wants a command, though this never starts.
-            cmd: Some(vec!["none".into()]),
-            labels: Some(names::labels(&terms.rig, &terms.lease, Role::Prepare)),
-            network_disabled: Some(true),
-            host_config: Some(HostConfig {
-                network_mode: Some("none".into()),
-                mounts: Some(vec![Mount {
-                    typ: Some(MountType::VOLUME),
-                    source: Some(names::volume(&terms.lease)),
-                    target: Some(format!("/{FOLDER}")),
-                    volume_options: Some(MountVolumeOptions {
-                        no_copy: Some(false),
-                        labels: Some(names::labels(&terms.rig, &terms.lease, Role::Outputs)),
-                        ..MountVolumeOptions::default()
-                    }),
-                    ..Mount::default()
-                }]),
-                ..HostConfig::default()
-            }),
-            ..ContainerCreateBody::default()
-        };
-        let options = CreateContainerOptionsBuilder::default()
-            .name(&names::preparer(&terms.lease))
-            .build();
-        match within(
-            PREPARE,
-            ACT,
-            self.docker.create_container(Some(options), body),
-        )
-        .await
-        {
-            Ok(_) => Ok(()),
-            // It is there from before a crash, and with it the volume.
-            Err(error) if error.status() == Some(409) => Ok(()),
-            Err(error) => Err(error),
         }
     }
 
@@ -98,6 +59,32 @@ impl Sandbox {
         );
         within(PREPARE, ACT, news.try_collect::<Vec<_>>()).await?;
         Ok(())
+    }
+}
+
+fn preparer(terms: &SandboxTerms) -> ContainerCreateBody {
+    ContainerCreateBody {
+        image: Some(format!("{REPOSITORY}:{TAG}")),
+        // Docker wants a command, though this never starts.
+        cmd: Some(vec!["none".into()]),
+        labels: Some(names::labels(&terms.rig, &terms.lease, Role::Prepare)),
+        network_disabled: Some(true),
+        host_config: Some(HostConfig {
+            network_mode: Some("none".into()),
+            mounts: Some(vec![Mount {
+                typ: Some(MountType::VOLUME),
+                source: Some(names::volume(&terms.lease)),
+                target: Some(format!("/{FOLDER}")),
+                volume_options: Some(MountVolumeOptions {
+                    no_copy: Some(false),
+                    labels: Some(names::labels(&terms.rig, &terms.lease, Role::Outputs)),
+                    ..MountVolumeOptions::default()
+                }),
+                ..Mount::default()
+            }]),
+            ..HostConfig::default()
+        }),
+        ..ContainerCreateBody::default()
     }
 }
 

@@ -25,7 +25,7 @@ async fn a_job_has_no_privilege_and_gets_none() {
     assert_eq!(field(&said, "Seccomp"), "2");
     assert_eq!(field(&said, "Uid"), "65534\t65534\t65534\t65534");
     assert_eq!(field(&said, "Gid"), "65534\t65534\t65534\t65534");
-    assert_eq!(field(&said, "Groups"), "");
+    assert!(["", "65534"].contains(&field(&said, "Groups")), "{said}");
 
     const NOT_PERMITTED: &str = "Ok(1)";
     for deed in ["mount", "device", "user namespace", "setuid", "keyring"] {
@@ -49,6 +49,8 @@ async fn a_job_writes_to_its_scratch_and_its_outputs_only() {
             "names /",
             "show /proc/self/mounts",
             "fill /tmp/large 100",
+            // Scratch counts as memory, so both full would be too much.
+            "remove /tmp/large",
             "fill /dev/shm/large 100",
         ])
         .await;

@@ -48,11 +48,9 @@ async fn a_digest_that_nobody_knows_is_not_found() {
 #[tokio::test]
 async fn a_tampered_layer_is_found_out() {
     let stage = Stage::set().await;
-    let pushed = stage.push_with(serde_json::json!({}));
-    // A layer that Docker has from another test is not asked for again, so this one is of its own.
-    let other = stage
-        .registry
-        .push(pushed.image.digest().as_bytes(), serde_json::json!({}));
+    // A layer that Docker has from another test is not asked for again, so this one is like no other.
+    let program = stage.rig.as_str().as_bytes();
+    let other = stage.push_program(program, serde_json::json!({}));
     stage.registry.tamper(&other.layer);
     let error = refusal(&stage, &other.image).await;
     assert!(
@@ -97,32 +95,35 @@ async fn a_registry_that_is_away_is_not_the_jobs_fault() {
 #[tokio::test]
 async fn a_pull_that_is_dropped_stops_and_can_be_taken_up_again() {
     let stage = Stage::set().await;
-    let pushed = stage.registry.push(
-        &vec![9; 4 << 20],
-        serde_json::json!({"Labels": {"a": stage.rig.as_str()}}),
-    );
+    let program = stage.rig.as_str().repeat(100_000);
+    let pushed = stage.push_program(program.as_bytes(), serde_json::json!({}));
     stage.registry.stall(&pushed.layer);
-    let done = AtomicU64::new(0);
+    let news = AtomicU64::new(0);
     {
-        let pull = stage.sandbox.pull(&pushed.image, |bytes, _| {
-            done.store(bytes, Ordering::Relaxed)
-        });
-        let halfway = until("half of it is here", async || {
-            done.load(Ordering::Relaxed) > 1 << 20
+        let pull = stage
+            .sandbox
+            .pull(&pushed.image, |done, _| news.store(done, Ordering::Relaxed));
+        let begun = until("some of it is here", async || {
+            news.load(Ordering::Relaxed) > 0
         });
         tokio::select! {
             outcome = pull => panic!("a layer that never ends was pulled: {outcome:?}"),
-            () = halfway => {}
+            () = begun => {}
         }
     }
-    assert!(
-        stage
-            .sandbox
-            .image_volumes(&pushed.image)
-            .await
-            .unwrap()
-            .is_none()
-    );
+    until("Docker hangs up on the registry", async || {
+        stage.registry.stalling() == 0
+    })
+    .await;
+    stage.registry.unstall(&pushed.layer);
+    let mut last = (0, 0);
+    stage
+        .sandbox
+        .pull(&pushed.image, |done, total| last = (done, total))
+        .await
+        .unwrap();
+    assert_eq!(last.0, last.1);
+    assert!(last.0 > program.len() as u64);
 }
 
 #[tokio::test]

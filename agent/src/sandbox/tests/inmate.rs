@@ -45,6 +45,7 @@ fn act(words: &[&str]) {
         ["fill", path, mib] => fill(path, mib.parse().unwrap()),
         ["symlink", target, path] => tell("symlink", std::os::unix::fs::symlink(target, path)),
         ["hardlink", target, path] => tell("hardlink", std::fs::hard_link(target, path)),
+        ["remove", path] => tell("remove", std::fs::remove_file(path)),
         ["folder", path] => tell("folder", std::fs::create_dir(path)),
         ["sparse", path, mib] => tell(
             "sparse",

@@ -51,24 +51,19 @@ async fn two_starts_at_once_are_one_run() {
 #[tokio::test]
 async fn a_container_left_by_a_crash_before_its_start_is_started() {
     let stage = Stage::set().await;
-    let mut spec = stage.spec(&["write /out/a kept", "say hello"]).await;
+    let mut spec = stage.spec(&["write /out/a kept"]).await;
     let terms = stage.lease().await;
-    // A command that cannot run leaves a container that was made and never started.
-    stage.sandbox.start(&spec, &terms).await.unwrap();
-    stage.sandbox.wait(&terms.lease).await.unwrap();
-    stage.sandbox.remove(&terms.lease).await.unwrap();
-
+    // The crash came after this, and before the volume was ready.
     stage.sandbox.create(&spec, &terms).await.unwrap();
     let found = stage.sandbox.look(&stage.rig).await.unwrap();
     assert_eq!(found[0].state, FoundState::Created);
-    assert!(
-        stage.sandbox.wait(&terms.lease).await.is_err(),
-        "it never ends"
-    );
-    stage.sandbox.start(&spec, &terms).await.unwrap();
-    stage.sandbox.wait(&terms.lease).await.unwrap();
-    assert!(stage.said(&terms.lease).await.ends_with("hello\n"));
+    let waited = stage.sandbox.wait(&terms.lease).await.unwrap_err();
+    assert!(waited.to_string().contains("never started"), "{waited}");
 
+    let (said, exit) = stage.run_spec(&spec, &terms).await.unwrap();
+    assert_eq!((said.as_str(), exit.code), ("write /out/a: done\n", 0));
+
+    // The name alone does not make a container this lease's.
     spec.image = stage.push().image;
     let other = stage.sandbox.start(&spec, &terms).await.unwrap_err();
     assert!(other.to_string().contains("another container"), "{other}");
@@ -214,16 +209,26 @@ async fn logs_merge_both_streams_and_go_on_from_any_byte() {
 #[tokio::test]
 async fn a_command_that_cannot_run_is_the_jobs_fault() {
     let stage = Stage::set().await;
-    let pushed = stage.push_with(serde_json::json!({"Entrypoint": ["/nowhere"]}));
-    stage.sandbox.pull(&pushed.image, |_, _| {}).await.unwrap();
+    let nowhere = stage.push_with(serde_json::json!({"Entrypoint": ["/nowhere"]}));
+    stage.sandbox.pull(&nowhere.image, |_, _| {}).await.unwrap();
     let terms = stage.lease().await;
-    let spec = spec(pushed.image, &["x"]);
+    let (said, exit) = stage
+        .run_spec(&spec(nowhere.image, &["x"]), &terms)
+        .await
+        .unwrap();
+    assert_eq!(exit.code, 127);
+    assert!(said.contains("/nowhere"), "{said}");
+
+    let nothing = stage.push_with(serde_json::json!({"Entrypoint": null}));
+    stage.sandbox.pull(&nothing.image, |_, _| {}).await.unwrap();
+    let mut spec = spec(nothing.image, &[]);
+    spec.command = None;
+    let terms = stage.lease().await;
     for _ in 0..2 {
         let error = stage.sandbox.start(&spec, &terms).await.unwrap_err();
         assert!(matches!(error, SandboxError::CannotStart { .. }), "{error}");
         assert_eq!(error.end_code(), EndCode::JobFailed);
     }
-    stage.sandbox.remove(&terms.lease).await.unwrap();
 }
 
 #[tokio::test]

@@ -6,9 +6,11 @@ use axum::body::Body;
 use axum::extract::State;
 use axum::http::{StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use sublet_protocol::job::ImageRef;
 
@@ -16,18 +18,23 @@ const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 const CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 const LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 
-/// How the registry answers for a digest.
 #[derive(Clone)]
-enum Answer {
-    Bytes(&'static str, Vec<u8>),
-    /// The first bytes, then nothing more, and no end.
-    Stalling(Vec<u8>),
+struct Blob {
+    kind: &'static str,
+    bytes: Vec<u8>,
+    /// Sends the first half, then nothing more, and no end.
+    stalls: bool,
 }
 
-type Answers = Arc<Mutex<HashMap<String, Answer>>>;
+#[derive(Clone, Default)]
+struct Shelf {
+    blobs: Arc<Mutex<HashMap<String, Blob>>>,
+    /// Answers that have begun to stall and whose asker still listens.
+    stalling: Arc<AtomicUsize>,
+}
 
 pub(super) struct Registry {
-    answers: Answers,
+    shelf: Shelf,
     address: std::net::SocketAddr,
 }
 
@@ -39,12 +46,12 @@ pub(super) struct Pushed {
 
 impl Registry {
     pub async fn open() -> Self {
-        let answers = Answers::default();
+        let shelf = Shelf::default();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let router = Router::new().fallback(answer).with_state(answers.clone());
+        let router = Router::new().fallback(answer).with_state(shelf.clone());
         tokio::spawn(async move { axum::serve(listener, router).await });
-        Self { answers, address }
+        Self { shelf, address }
     }
 
     /// An image of one program, `/inmate`, with further settings of its config.
@@ -83,7 +90,13 @@ impl Registry {
         let layer_digest = digest(&layer);
         let manifest_digest = digest(&manifest);
         for (kind, bytes) in [(CONFIG, config), (LAYER, layer), (MANIFEST, manifest)] {
-            self.set(digest(&bytes), Answer::Bytes(kind, bytes));
+            let blob = Blob {
+                kind,
+                bytes,
+                stalls: false,
+            };
+            let mut blobs = self.shelf.blobs.lock().unwrap();
+            blobs.insert(digest(&blob.bytes), blob);
         }
         Pushed {
             image: self.image(&manifest_digest),
@@ -98,28 +111,28 @@ impl Registry {
 
     /// From now on, one byte in the middle of this blob is another.
     pub fn tamper(&self, digest: &str) {
-        let Answer::Bytes(kind, mut bytes) = self.bytes_of(digest) else {
-            panic!("a stalling blob cannot be tampered with");
-        };
-        let middle = bytes.len() / 2;
-        bytes[middle] ^= 1;
-        self.set(digest.to_owned(), Answer::Bytes(kind, bytes));
+        self.change(digest, |blob| {
+            let middle = blob.bytes.len() / 2;
+            blob.bytes[middle] ^= 1;
+        });
     }
 
     /// From now on, this blob never comes to its end.
     pub fn stall(&self, digest: &str) {
-        let Answer::Bytes(_, bytes) = self.bytes_of(digest) else {
-            return;
-        };
-        self.set(digest.to_owned(), Answer::Stalling(bytes));
+        self.change(digest, |blob| blob.stalls = true);
     }
 
-    fn bytes_of(&self, digest: &str) -> Answer {
-        self.answers.lock().unwrap()[digest].clone()
+    pub fn unstall(&self, digest: &str) {
+        self.change(digest, |blob| blob.stalls = false);
     }
 
-    fn set(&self, digest: String, answer: Answer) {
-        self.answers.lock().unwrap().insert(digest, answer);
+    /// How many are kept waiting now.
+    pub fn stalling(&self) -> usize {
+        self.shelf.stalling.load(Ordering::Relaxed)
+    }
+
+    fn change(&self, digest: &str, how: impl FnOnce(&mut Blob)) {
+        how(self.shelf.blobs.lock().unwrap().get_mut(digest).unwrap());
     }
 }
 
@@ -127,43 +140,50 @@ pub(super) fn digest(bytes: &[u8]) -> String {
     format!("sha256:{}", hex::encode(Sha256::digest(bytes)))
 }
 
-async fn answer(State(answers): State<Answers>, uri: Uri) -> Response {
+/// Counts while it lives.
+struct Waiting(Arc<AtomicUsize>);
+
+impl Drop for Waiting {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+async fn answer(State(shelf): State<Shelf>, uri: Uri) -> Response {
     if uri.path() == "/v2/" {
         return StatusCode::OK.into_response();
     }
     let (folder, digest) = uri.path().rsplit_once('/').unwrap();
-    let known = answers.lock().unwrap().get(digest).cloned();
-    match known {
-        Some(Answer::Bytes(kind, bytes)) => (
-            [
-                (header::CONTENT_TYPE, kind),
-                (
-                    header::HeaderName::from_static("docker-content-digest"),
-                    digest,
-                ),
-            ],
-            bytes,
-        )
-            .into_response(),
-        Some(Answer::Stalling(bytes)) => {
-            let length = bytes.len();
-            let half = bytes::Bytes::from(bytes).slice(..length / 2);
-            let pieces = async_stream::stream! {
-                yield Ok::<_, std::convert::Infallible>(half);
-                std::future::pending::<()>().await;
-            };
-            let length = [(header::CONTENT_LENGTH, length.to_string())];
-            (length, Body::from_stream(pieces)).into_response()
-        }
-        None => {
-            let (code, message) = if folder.ends_with("/manifests") {
-                ("MANIFEST_UNKNOWN", "manifest unknown")
-            } else {
-                ("BLOB_UNKNOWN", "blob unknown to registry")
-            };
-            let body = json!({"errors": [{"code": code, "message": message}]}).to_string();
-            let kind = [(header::CONTENT_TYPE, "application/json")];
-            (StatusCode::NOT_FOUND, kind, body).into_response()
-        }
+    let known = shelf.blobs.lock().unwrap().get(digest).cloned();
+    let Some(blob) = known else {
+        let (code, message) = if folder.ends_with("/manifests") {
+            ("MANIFEST_UNKNOWN", "manifest unknown")
+        } else {
+            ("BLOB_UNKNOWN", "blob unknown to registry")
+        };
+        let body = json!({"errors": [{"code": code, "message": message}]}).to_string();
+        let kind = [(header::CONTENT_TYPE, "application/json")];
+        return (StatusCode::NOT_FOUND, kind, body).into_response();
+    };
+    let length = blob.bytes.len();
+    let headers = [
+        (header::CONTENT_TYPE, blob.kind.to_owned()),
+        (header::CONTENT_LENGTH, length.to_string()),
+        (
+            header::HeaderName::from_static("docker-content-digest"),
+            digest.to_owned(),
+        ),
+    ];
+    if !blob.stalls {
+        return (headers, blob.bytes).into_response();
     }
+    let half = Bytes::from(blob.bytes).slice(..length / 2);
+    shelf.stalling.fetch_add(1, Ordering::Relaxed);
+    let waiting = Waiting(shelf.stalling);
+    let pieces = async_stream::stream! {
+        let _waiting = waiting;
+        yield Ok::<_, std::convert::Infallible>(half);
+        std::future::pending::<()>().await;
+    };
+    (headers, Body::from_stream(pieces)).into_response()
 }

@@ -17,7 +17,7 @@ async fn looking_finds_every_lease_as_it_stands() {
     }
     let exit = stage.sandbox.wait(&ended.lease).await.unwrap();
     stage.sandbox.freeze(&frozen.lease).await.unwrap();
-    stage.sandbox.prepare_volume(&remains).await.unwrap();
+    stage.sandbox.prepare_volume(&long, &remains).await.unwrap();
 
     let found = stage.sandbox.look(&stage.rig).await.unwrap();
     assert_eq!(found.len(), 4);

@@ -39,7 +39,11 @@ impl Stage {
     pub fn push_with(&self, mut settings: serde_json::Value) -> Pushed {
         // A label makes its digest this test's own, so that no other test removes or holds it.
         settings["Labels"] = json!({"test": unique("image")});
-        let pushed = self.registry.push(&inmate(), settings);
+        self.push_program(&inmate(), settings)
+    }
+
+    pub fn push_program(&self, program: &[u8], settings: serde_json::Value) -> Pushed {
+        let pushed = self.registry.push(program, settings);
         self.images.lock().unwrap().push(pushed.image.clone());
         pushed
     }

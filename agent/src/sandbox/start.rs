@@ -1,0 +1,182 @@
+//! Starts a job, once.
+
+use super::names::{self, LEASE, RIG};
+use super::run::{state_of, time};
+use super::socket::{ACT, ASK, within};
+use super::{Sandbox, SandboxError, SandboxTerms, profile};
+use bollard::models::{ContainerCreateBody, ContainerInspectResponse};
+use bollard::query_parameters::{
+    CreateContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions,
+};
+use std::time::{Duration, Instant};
+use sublet_protocol::job::JobSpec;
+use sublet_protocol::offer::HostLimits;
+
+const START: &str = "start the job";
+
+/// When a job began to run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct StartedAt {
+    /// Unix time in ms, by the engine's clock.
+    pub started_at_ms: u64,
+}
+
+impl Sandbox {
+    /// Starts a job whose image is here. A job that was started before is not started again: one that runs, or has
+    /// ended, keeps the time of its only start.
+    ///
+    /// # Errors
+    /// Those of [`profile`]; [`SandboxError::ImageNotFound`] where the image was not pulled;
+    /// [`SandboxError::CannotStart`] where there is no command; [`SandboxError::DeviceUnavailable`];
+    /// [`SandboxError::DockerUnavailable`]; [`SandboxError::Timeout`].
+    pub async fn start(
+        &self,
+        spec: &JobSpec,
+        terms: &SandboxTerms,
+    ) -> Result<StartedAt, SandboxError> {
+        match self.inspect(&terms.lease).await {
+            Ok(found) => {
+                check_ours(&found, spec, terms)?;
+                if let Some(started) = start_of(&found) {
+                    return Ok(started);
+                }
+                // Made before a crash, which the preparing of its volume may not have survived.
+                self.prepare_volume(spec, terms).await?;
+            }
+            Err(SandboxError::Gone { .. }) => {
+                let (made, prepared) =
+                    tokio::join!(self.create(spec, terms), self.prepare_volume(spec, terms));
+                made?;
+                prepared?;
+            }
+            Err(error) => return Err(error),
+        }
+        let name = names::container(&terms.lease);
+        let call = self
+            .docker
+            .start_container(&name, None::<StartContainerOptions>);
+        within(START, ACT, call).await.map_err(why_not_started)?;
+        let found = self.inspect(&terms.lease).await?;
+        start_of(&found).ok_or_else(|| SandboxError::Other {
+            what: START,
+            status: None,
+            why: "it reported no error, yet no time of start".into(),
+        })
+    }
+
+    /// Makes the job's container, unless it is there.
+    pub(super) async fn create(
+        &self,
+        spec: &JobSpec,
+        terms: &SandboxTerms,
+    ) -> Result<(), SandboxError> {
+        let missing = || SandboxError::ImageNotFound {
+            image: spec.image.to_string(),
+            why: "it was not pulled, or was removed since".into(),
+        };
+        let volumes = self.image_volumes(&spec.image).await?.ok_or_else(missing)?;
+        let body = profile(spec, &self.within_capacity(terms), &volumes)?;
+        let name = names::container(&terms.lease);
+        match self.create_once(&name, body).await {
+            Err(error) if error.status() == Some(404) => Err(missing()),
+            Err(SandboxError::Other {
+                status: Some(400),
+                why,
+                ..
+            }) => Err(if why.contains("No command specified") {
+                SandboxError::CannotStart { why }
+            } else {
+                SandboxError::NotAccepted { why }
+            }),
+            answer => answer,
+        }
+    }
+
+    /// Makes a container, or waits until the one of that name is made: Docker gives a name away first, and shows
+    /// the container only once its volumes are as they should be.
+    pub(super) async fn create_once(
+        &self,
+        name: &str,
+        body: ContainerCreateBody,
+    ) -> Result<(), SandboxError> {
+        let begun = Instant::now();
+        loop {
+            let options = CreateContainerOptionsBuilder::default().name(name).build();
+            let call = self.docker.create_container(Some(options), body.clone());
+            match within("create the container", ACT, call).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.status() == Some(409) && begun.elapsed() < ACT => {}
+                Err(error) => return Err(error),
+            }
+            let call = self
+                .docker
+                .inspect_container(name, None::<InspectContainerOptions>);
+            match within("look at the container", ASK, call).await {
+                Ok(_) => return Ok(()),
+                Err(error) if error.status() == Some(404) => {}
+                Err(error) => return Err(error),
+            }
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    }
+
+    /// Docker refuses a container that asks for more than the machine has; the owner's limits may be older than it.
+    fn within_capacity(&self, terms: &SandboxTerms) -> SandboxTerms {
+        let capacity = self.capacity();
+        let limits = HostLimits {
+            cpu_milli: terms.limits.cpu_milli.min(capacity.cpu_milli),
+            memory_bytes: terms.limits.memory_bytes.min(capacity.memory_bytes),
+            ..terms.limits
+        };
+        SandboxTerms {
+            limits,
+            ..terms.clone()
+        }
+    }
+}
+
+/// Refuses a container that has the name but is not this lease's.
+fn check_ours(
+    found: &ContainerInspectResponse,
+    spec: &JobSpec,
+    terms: &SandboxTerms,
+) -> Result<(), SandboxError> {
+    let config = found.config.as_ref();
+    let labels = config.and_then(|config| config.labels.as_ref());
+    let label = |name: &str| labels.and_then(|l| l.get(name)).map(String::as_str);
+    let ours = label(RIG) == Some(terms.rig.as_str())
+        && label(LEASE) == Some(terms.lease.as_str())
+        && config.and_then(|c| c.image.as_deref()) == Some(spec.image.as_str());
+    if ours {
+        return Ok(());
+    }
+    Err(SandboxError::Other {
+        what: START,
+        status: None,
+        why: format!(
+            "another container is called {}; remove it if you made it",
+            names::container(&terms.lease)
+        ),
+    })
+}
+
+fn why_not_started(error: SandboxError) -> SandboxError {
+    match error {
+        SandboxError::Other { why, .. } if why.contains("could not select device driver") => {
+            SandboxError::DeviceUnavailable { why }
+        }
+        // The engine blames the request, not itself: the command is not there or cannot be executed.
+        SandboxError::Other {
+            status: Some(400),
+            why,
+            ..
+        } => SandboxError::CannotStart { why },
+        other => other,
+    }
+}
+
+/// When it was started, where it was.
+fn start_of(found: &ContainerInspectResponse) -> Option<StartedAt> {
+    let started_at_ms = time(state_of(found)?.started_at.as_deref())?;
+    Some(StartedAt { started_at_ms })
+}
