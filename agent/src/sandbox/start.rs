@@ -44,8 +44,10 @@ impl Sandbox {
                 self.prepare_volume(spec, terms).await?;
             }
             Err(SandboxError::Gone { .. }) => {
+                // Nothing is made for a job that cannot be.
+                let body = self.body(spec, terms).await?;
                 let (made, prepared) =
-                    tokio::join!(self.create(spec, terms), self.prepare_volume(spec, terms));
+                    tokio::join!(self.create(terms, body), self.prepare_volume(spec, terms));
                 made?;
                 prepared?;
             }
@@ -64,21 +66,27 @@ impl Sandbox {
         })
     }
 
-    /// Makes the job's container, unless it is there.
-    pub(super) async fn create(
+    /// What the job's container shall be.
+    pub(super) async fn body(
         &self,
         spec: &JobSpec,
         terms: &SandboxTerms,
+    ) -> Result<ContainerCreateBody, SandboxError> {
+        let volumes = self.image_volumes(&spec.image).await?;
+        let volumes = volumes.ok_or_else(|| not_pulled(spec.image.to_string()))?;
+        profile(spec, &self.within_capacity(terms), &volumes)
+    }
+
+    /// Makes the job's container, unless it is there.
+    pub(super) async fn create(
+        &self,
+        terms: &SandboxTerms,
+        body: ContainerCreateBody,
     ) -> Result<(), SandboxError> {
-        let missing = || SandboxError::ImageNotFound {
-            image: spec.image.to_string(),
-            why: "it was not pulled, or was removed since".into(),
-        };
-        let volumes = self.image_volumes(&spec.image).await?.ok_or_else(missing)?;
-        let body = profile(spec, &self.within_capacity(terms), &volumes)?;
         let name = names::container(&terms.lease);
+        let image = body.image.clone().unwrap_or_default();
         match self.create_once(&name, body).await {
-            Err(error) if error.status() == Some(404) => Err(missing()),
+            Err(error) if error.status() == Some(404) => Err(not_pulled(image)),
             Err(SandboxError::Other {
                 status: Some(400),
                 why,
@@ -132,6 +140,13 @@ impl Sandbox {
             limits,
             ..terms.clone()
         }
+    }
+}
+
+fn not_pulled(image: String) -> SandboxError {
+    SandboxError::ImageNotFound {
+        image,
+        why: "it was not pulled, or was removed since".into(),
     }
 }
 

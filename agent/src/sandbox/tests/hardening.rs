@@ -221,7 +221,7 @@ async fn what_an_image_declares_lifts_nothing() {
         "sleep 1500",
         "names /tmp",
     ];
-    let spec = super::stage::spec(pushed.image, &deeds);
+    let spec = super::spec(pushed.image, &deeds);
     let terms = stage.lease().await;
     let (said, _) = stage.run_spec(&spec, &terms).await.unwrap();
     assert_eq!(field(&said, "Uid"), "65534\t65534\t65534\t65534");

@@ -129,7 +129,7 @@ async fn a_pull_that_is_dropped_stops_and_can_be_taken_up_again() {
 #[tokio::test]
 async fn a_job_whose_image_was_not_pulled_does_not_start() {
     let stage = Stage::set().await;
-    let spec = super::stage::spec(stage.push().image, &["say hello"]);
+    let spec = super::spec(stage.push().image, &["say hello"]);
     let terms = stage.lease().await;
     let error = stage.sandbox.start(&spec, &terms).await.unwrap_err();
     assert!(

@@ -1,7 +1,8 @@
 //! From start to exit: frozen, thawed, killed, awaited; and everything twice.
 
 use super::Stage;
-use super::stage::{spec, until};
+use super::spec;
+use super::stage::until;
 use crate::sandbox::socket::within;
 use crate::sandbox::{FoundState, Sandbox, SandboxError};
 use futures_util::StreamExt;
@@ -54,7 +55,8 @@ async fn a_container_left_by_a_crash_before_its_start_is_started() {
     let mut spec = stage.spec(&["write /out/a kept"]).await;
     let terms = stage.lease().await;
     // The crash came after this, and before the volume was ready.
-    stage.sandbox.create(&spec, &terms).await.unwrap();
+    let body = stage.sandbox.body(&spec, &terms).await.unwrap();
+    stage.sandbox.create(&terms, body).await.unwrap();
     let found = stage.sandbox.look(&stage.rig).await.unwrap();
     assert_eq!(found[0].state, FoundState::Created);
     let waited = stage.sandbox.wait(&terms.lease).await.unwrap_err();

@@ -1,12 +1,47 @@
 //! The sandbox on a real Docker. What holds a job in is observed from inside, where it counts.
 
+#[cfg(unix)]
 mod hardening;
+#[cfg(unix)]
 mod images;
+#[cfg(unix)]
 mod life;
+#[cfg(unix)]
 mod outputs;
 mod profile;
+#[cfg(unix)]
 mod registry;
+#[cfg(unix)]
 mod remains;
+#[cfg(unix)]
 mod stage;
 
+#[cfg(unix)]
 use stage::Stage;
+use sublet_protocol::job::{GpuNeed, ImageRef, JobSpec};
+use sublet_protocol::money::{HourlyPrice, MicroUsd};
+
+/// A modest job with one output.
+fn spec(image: ImageRef, deeds: &[&str]) -> JobSpec {
+    JobSpec {
+        name: "test".into(),
+        image,
+        command: Some(deeds.iter().map(|deed| (*deed).to_owned()).collect()),
+        environment: [("GREETING".to_owned(), "hello".to_owned())].into(),
+        gpu: GpuNeed {
+            count: 1,
+            vram_min_bytes: 0,
+            score_min: 0,
+            model: None,
+            allow_software: true,
+        },
+        cpu_milli: 1000,
+        memory_bytes: 128 << 20,
+        pids: 32,
+        max_price: HourlyPrice(MicroUsd(1_000_000)),
+        deadline_ms: 600_000,
+        retries: 0,
+        outputs: vec!["/out/a".into()],
+        reclaim_grace_ms: 0,
+    }
+}

@@ -1,6 +1,6 @@
 //! The profile as a whole, word for word, and what bends it.
 
-use super::stage::spec;
+use super::spec;
 use crate::sandbox::{SandboxError, SandboxTerms, profile};
 use bollard::models::ContainerCreateBody;
 use proptest::prelude::*;

@@ -41,7 +41,7 @@ async fn removing_leaves_nothing_and_may_be_repeated() {
     let stage = Stage::set().await;
     let pushed = stage.push_with(serde_json::json!({"Volumes": {"/data": {}}}));
     stage.sandbox.pull(&pushed.image, |_, _| {}).await.unwrap();
-    let spec = super::stage::spec(pushed.image, &["sleep 600000"]);
+    let spec = super::spec(pushed.image, &["sleep 600000"]);
     let terms = stage.lease().await;
     let before = volumes(&stage).await;
     stage.sandbox.start(&spec, &terms).await.unwrap();

@@ -2,6 +2,7 @@
 //! failure.
 
 use super::registry::{Pushed, Registry};
+use super::spec;
 use crate::sandbox::{Exit, Sandbox, SandboxError, SandboxTerms};
 use futures_util::StreamExt;
 use serde_json::json;
@@ -10,8 +11,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 use sublet_protocol::ids::{LeaseId, RigId};
-use sublet_protocol::job::{GpuNeed, ImageRef, JobSpec};
-use sublet_protocol::money::{HourlyPrice, MicroUsd};
+use sublet_protocol::job::{ImageRef, JobSpec};
 use sublet_protocol::offer::HostLimits;
 
 pub(super) struct Stage {
@@ -157,30 +157,6 @@ async fn clean(rig: &RigId, images: &[ImageRef]) -> Result<(), SandboxError> {
         }
     }
     Ok(())
-}
-
-pub(super) fn spec(image: ImageRef, deeds: &[&str]) -> JobSpec {
-    JobSpec {
-        name: "test".into(),
-        image,
-        command: Some(deeds.iter().map(|deed| (*deed).to_owned()).collect()),
-        environment: [("GREETING".to_owned(), "hello".to_owned())].into(),
-        gpu: GpuNeed {
-            count: 1,
-            vram_min_bytes: 0,
-            score_min: 0,
-            model: None,
-            allow_software: true,
-        },
-        cpu_milli: 1000,
-        memory_bytes: 128 << 20,
-        pids: 32,
-        max_price: HourlyPrice(MicroUsd(1_000_000)),
-        deadline_ms: 600_000,
-        retries: 0,
-        outputs: vec!["/out/a".into()],
-        reclaim_grace_ms: 0,
-    }
 }
 
 /// Polls until it holds, or fails the test after a while.
