@@ -13,8 +13,8 @@ const PULL: &str = "pull the image";
 
 impl Sandbox {
     /// Brings an image, unless it is here already. `on_progress` is told how many bytes of how many are loaded; the
-    /// total grows while the engine finds out about further layers. Dropping the future stops the pull; layers that
-    /// are complete stay, so the next pull goes on from there.
+    /// total grows while the engine finds out about further layers. Dropping the future stops the pull as soon as
+    /// the engine has more to tell; layers that are complete stay, so the next pull goes on from there.
     ///
     /// # Errors
     /// [`SandboxError::ImageNotFound`], [`SandboxError::ImageTampered`], [`SandboxError::RegistryUnreachable`],

@@ -1,5 +1,5 @@
 //! A registry on loopback that speaks what Docker needs to pull (OCI distribution, pulling only), so that a test can
-//! also have one that lies, stalls or knows nothing.
+//! also have one that lies, dawdles or knows nothing.
 
 use axum::Router;
 use axum::body::Body;
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 use sublet_protocol::job::ImageRef;
 
 const MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
@@ -22,15 +23,15 @@ const LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
 struct Blob {
     kind: &'static str,
     bytes: Vec<u8>,
-    /// Sends the first half, then nothing more, and no end.
-    stalls: bool,
+    /// Sends the first half at once, the rest a little at a time.
+    trickles: bool,
 }
 
 #[derive(Clone, Default)]
 struct Shelf {
     blobs: Arc<Mutex<HashMap<String, Blob>>>,
-    /// Answers that have begun to stall and whose asker still listens.
-    stalling: Arc<AtomicUsize>,
+    /// Answers that trickle now.
+    trickling: Arc<AtomicUsize>,
 }
 
 pub(super) struct Registry {
@@ -93,7 +94,7 @@ impl Registry {
             let blob = Blob {
                 kind,
                 bytes,
-                stalls: false,
+                trickles: false,
             };
             let mut blobs = self.shelf.blobs.lock().unwrap();
             blobs.insert(digest(&blob.bytes), blob);
@@ -117,18 +118,14 @@ impl Registry {
         });
     }
 
-    /// From now on, this blob never comes to its end.
-    pub fn stall(&self, digest: &str) {
-        self.change(digest, |blob| blob.stalls = true);
+    /// Whether this blob comes slowly from now on: 20 KiB every 100 ms after its first half.
+    pub fn trickle(&self, digest: &str, slowly: bool) {
+        self.change(digest, |blob| blob.trickles = slowly);
     }
 
-    pub fn unstall(&self, digest: &str) {
-        self.change(digest, |blob| blob.stalls = false);
-    }
-
-    /// How many are kept waiting now.
-    pub fn stalling(&self) -> usize {
-        self.shelf.stalling.load(Ordering::Relaxed)
+    /// How many answers trickle now, their askers still listening.
+    pub fn trickling(&self) -> usize {
+        self.shelf.trickling.load(Ordering::Relaxed)
     }
 
     fn change(&self, digest: &str, how: impl FnOnce(&mut Blob)) {
@@ -141,9 +138,9 @@ pub(super) fn digest(bytes: &[u8]) -> String {
 }
 
 /// Counts while it lives.
-struct Waiting(Arc<AtomicUsize>);
+struct Counted(Arc<AtomicUsize>);
 
-impl Drop for Waiting {
+impl Drop for Counted {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
@@ -174,16 +171,19 @@ async fn answer(State(shelf): State<Shelf>, uri: Uri) -> Response {
             digest.to_owned(),
         ),
     ];
-    if !blob.stalls {
+    if !blob.trickles {
         return (headers, blob.bytes).into_response();
     }
-    let half = Bytes::from(blob.bytes).slice(..length / 2);
-    shelf.stalling.fetch_add(1, Ordering::Relaxed);
-    let waiting = Waiting(shelf.stalling);
+    let mut rest = Bytes::from(blob.bytes);
+    shelf.trickling.fetch_add(1, Ordering::Relaxed);
+    let counted = Counted(shelf.trickling);
     let pieces = async_stream::stream! {
-        let _waiting = waiting;
-        yield Ok::<_, std::convert::Infallible>(half);
-        std::future::pending::<()>().await;
+        let _counted = counted;
+        yield Ok::<_, std::convert::Infallible>(rest.split_to(length / 2));
+        while !rest.is_empty() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+            yield Ok(rest.split_to(rest.len().min(20 << 10)));
+        }
     };
     (headers, Body::from_stream(pieces)).into_response()
 }
