@@ -33,14 +33,13 @@ fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-/// Code and standard output; standard error is shown when an assertion fails.
+/// Code and standard output. A failure also shows what stood on standard error.
 async fn ran(data: &std::path::Path, arguments: &[&str]) -> (i32, String) {
     let output = sublet(data, arguments).await;
-    eprint!("{arguments:?}: {}", text(&output.stderr));
-    (
-        output.status.code().unwrap(),
-        text(&output.stdout).to_owned(),
-    )
+    match output.status.code() {
+        Some(code) => (code, text(&output.stdout).to_owned()),
+        None => panic!("{arguments:?} was killed: {}", text(&output.stderr)),
+    }
 }
 
 fn status(state: RigState) -> Status {
