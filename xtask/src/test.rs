@@ -187,11 +187,15 @@ impl Tests<'_> {
     /// Both groups build the same selection of packages, so that the second finds everything built.
     fn tests(&mut self, group: Group, title: &str, filter: &str) -> anyhow::Result<()> {
         if has_nextest(self.folders) {
+            // Only failures are told, so that the last lines of the log say what went wrong.
             let words = [
                 "nextest",
                 "run",
                 "--workspace",
                 "--no-fail-fast",
+                "--status-level=fail",
+                "--final-status-level=none",
+                "--failure-output=final",
                 "-E",
                 filter,
             ];
