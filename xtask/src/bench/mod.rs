@@ -21,18 +21,33 @@ struct Bench<'a> {
     folders: &'a Folders,
 }
 
-type Measure = fn(&Bench) -> anyhow::Result<Vec<Figure>>;
+/// One measurement: one or more figures that are taken together.
+#[derive(Clone, Copy)]
+struct Measure {
+    name: &'static str,
+    purposes: &'static [Purpose],
+    take: fn(&Bench) -> anyhow::Result<Vec<Figure>>,
+}
 
-/// Every measurement, by the name it is asked for.
-const MEASURES: [(&str, Measure); 1] = [("heartbeats", heartbeats::measure)];
+const MEASURES: [Measure; 1] = [Measure {
+    name: "heartbeats",
+    purposes: &[Purpose::Build],
+    take: heartbeats::measure,
+}];
 
 pub fn bench(console: &Console, args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let wanted = chosen(args.name.as_deref())?;
     let folders = Folders::find()?;
+    let mut purposes: Vec<Purpose> = Vec::new();
+    for purpose in wanted.iter().flat_map(|measure| measure.purposes) {
+        if !purposes.contains(purpose) {
+            purposes.push(*purpose);
+        }
+    }
     packages::ensure(
         console,
         machine::supported()?,
-        &[Purpose::Build, Purpose::Run, Purpose::Bench],
+        &purposes,
         args.set_up.yes,
         &folders.logs(),
     )?;
@@ -42,10 +57,10 @@ pub fn bench(console: &Console, args: &BenchArgs) -> anyhow::Result<ExitCode> {
     };
     let page = folders.root().join("docs/benchmarks.md");
     let mut missed = Vec::new();
-    for (name, measure) in wanted {
-        console.heading(name);
-        let figures = measure(&bench)?;
-        page::write(&page, name, &figures)?;
+    for measure in wanted {
+        console.heading(measure.name);
+        let figures = (measure.take)(&bench)?;
+        page::write(&page, measure.name, &figures)?;
         for figure in &figures {
             console.result(&figure.line());
             if !figure.met() {
@@ -65,14 +80,14 @@ pub fn bench(console: &Console, args: &BenchArgs) -> anyhow::Result<ExitCode> {
     })
 }
 
-fn chosen(name: Option<&str>) -> anyhow::Result<Vec<(&'static str, Measure)>> {
+fn chosen(name: Option<&str>) -> anyhow::Result<Vec<Measure>> {
     let Some(name) = name else {
         return Ok(MEASURES.to_vec());
     };
-    match MEASURES.iter().find(|(known, _)| *known == name) {
+    match MEASURES.iter().find(|measure| measure.name == name) {
         Some(found) => Ok(vec![*found]),
         None => {
-            let names: Vec<_> = MEASURES.iter().map(|(known, _)| *known).collect();
+            let names: Vec<_> = MEASURES.iter().map(|measure| measure.name).collect();
             bail!(
                 "there is no figure `{name}`. These are measured: {}.",
                 names.join(", ")
