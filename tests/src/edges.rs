@@ -5,12 +5,13 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// For each crate of the workspace, which others of it may stand among its dependencies (tests aside).
-const ALLOWED: [(&str, &[&str]); 8] = [
+const ALLOWED: [(&str, &[&str]); 9] = [
     ("sublet-protocol", &[]),
     ("sublet-core", &["sublet-protocol"]),
     ("sublet-agent", &["sublet-protocol", "sublet-core"]),
     ("sublet-market", &["sublet-protocol"]),
     ("sublet-tests", &["sublet-protocol", "nvml-sim"]),
+    ("sublet-load", &["sublet-protocol"]),
     ("nvml-sim", &[]),
     ("sample-job", &[]),
     ("xtask", &[]),
