@@ -350,6 +350,7 @@ mod killed {
     const NAME: &str = "store::tests::killed::at_any_point_no_second_is_lost_or_counted_twice";
 
     /// The child: each commit carries the same second in memory and in the ledger, and is then said aloud.
+    #[expect(clippy::print_stdout, reason = "the child tells its parent")]
     fn commit_forever(data: &Path) {
         let payer = Payer::new(1);
         let mut store = Store::open(data).unwrap();
@@ -372,7 +373,6 @@ mod killed {
     }
 
     #[test]
-    #[expect(clippy::print_stdout, reason = "the child tells its parent")]
     fn at_any_point_no_second_is_lost_or_counted_twice() {
         if let Some(data) = std::env::var_os(FOLDER_VARIABLE) {
             commit_forever(Path::new(&data));
