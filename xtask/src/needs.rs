@@ -1,0 +1,141 @@
+//! The system packages that the chores need.
+
+/// What the packages are for. A chore names the purposes it has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    Build,
+    /// Containers, the registry and a GPU made of software.
+    Run,
+    Test,
+    Pages,
+    Bench,
+}
+
+/// What shows that a need is met.
+#[derive(Clone, Copy, Debug)]
+pub enum Sign {
+    /// Any of these programs; another package, or none, may have brought it.
+    Program(&'static [&'static str]),
+    /// The package itself.
+    Installed,
+}
+
+/// One package, what it is for, and how to see that it is there.
+pub struct Need {
+    pub purpose: Purpose,
+    pub package: &'static str,
+    pub sign: Sign,
+    pub why: &'static str,
+}
+
+const CHROMIUM: &[&str] = &[
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+];
+
+const fn need(purpose: Purpose, package: &'static str, sign: Sign, why: &'static str) -> Need {
+    Need {
+        purpose,
+        package,
+        sign,
+        why,
+    }
+}
+
+/// All that the chores need of the system.
+pub const NEEDS: &[Need] = {
+    use Purpose::{Bench, Build, Pages, Run, Test};
+    use Sign::{Installed, Program};
+    &[
+        need(Build, "gcc", Program(&["gcc"]), "compiles and links"),
+        need(
+            Build,
+            "libc6-dev",
+            Installed,
+            "what every program links with",
+        ),
+        need(
+            Build,
+            "pkg-config",
+            Program(&["pkg-config"]),
+            "finds libraries to link with",
+        ),
+        need(Run, "ca-certificates", Installed, "checks who a server is"),
+        need(
+            Run,
+            "docker.io",
+            Program(&["dockerd"]),
+            "runs a renter's container",
+        ),
+        need(
+            Run,
+            "docker-registry",
+            Program(&["docker-registry"]),
+            "serves images on loopback",
+        ),
+        need(
+            Run,
+            "iptables",
+            Program(&["iptables"]),
+            "keeps containers off the network",
+        ),
+        need(
+            Run,
+            "iproute2",
+            Program(&["ip"]),
+            "takes networks away again",
+        ),
+        need(Run, "libvulkan1", Installed, "reaches GPUs"),
+        need(
+            Run,
+            "mesa-vulkan-drivers",
+            Installed,
+            "a GPU made of software, where there is no other",
+        ),
+        need(
+            Test,
+            "dbus",
+            Program(&["dbus-daemon"]),
+            "the bus that the keyring answers on",
+        ),
+        need(
+            Test,
+            "dbus-x11",
+            Program(&["dbus-launch"]),
+            "a bus without a desktop",
+        ),
+        need(
+            Test,
+            "gnome-keyring",
+            Program(&["gnome-keyring-daemon"]),
+            "the keyring that tests use",
+        ),
+        need(
+            Test,
+            "libsecret-tools",
+            Program(&["secret-tool"]),
+            "looks into the keyring",
+        ),
+        need(
+            Pages,
+            "chromium",
+            Program(CHROMIUM),
+            "shows the pages to their tests",
+        ),
+        need(Pages, "nodejs", Program(&["node"]), "builds the pages"),
+        need(
+            Pages,
+            "npm",
+            Program(&["npm"]),
+            "fetches what the pages are built with",
+        ),
+        need(
+            Bench,
+            "boinc-client",
+            Program(&["boinc"]),
+            "the peer that figures are held against",
+        ),
+    ]
+};
