@@ -63,7 +63,7 @@ async fn ask(last: &Engine) -> Engine {
     let asked = async {
         let sandbox = known?;
         let facts = sandbox.facts().await?;
-        let capacity = sandbox.capacity().await?;
+        let capacity = sandbox.capacity();
         Ok::<_, crate::sandbox::SandboxError>(Engine::Here {
             sandbox,
             facts,
