@@ -1,0 +1,45 @@
+import type { BenchView, Jobs, PauseView, Status, Wallet } from "./types";
+
+/** How the pages reach the agent. Every call rejects with a {@link BackendError} and nothing else. */
+export interface Backend {
+  /** Hands over each status as it comes, until `signal` aborts or the stream ends (then it rejects). */
+  watch(onStatus: (status: Status) => void, signal: AbortSignal): Promise<void>;
+  jobs(): Promise<Jobs>;
+  /** The last `lines` lines of a job's output. */
+  jobLog(lease: string, lines: number): Promise<string>;
+  wallet(): Promise<Wallet>;
+  /** Every earning as CSV. */
+  walletCsv(): Promise<Blob>;
+  /** Rents nothing for `forMs` milliseconds. */
+  pause(forMs: number): Promise<PauseView>;
+  resume(): Promise<void>;
+  bench(): Promise<BenchView>;
+  startBench(): Promise<BenchView>;
+}
+
+export type Trouble =
+  /** The way to the agent is there, the agent is not. */
+  | "agent_away"
+  /** Nothing answers at all. */
+  | "unreachable"
+  /** The link's token does not hold. */
+  | "not_allowed"
+  /** The agent answered, and said no. */
+  | "refused";
+
+export class BackendError extends Error {
+  override readonly name = "BackendError";
+
+  constructor(
+    readonly trouble: Trouble,
+    /** What the agent said, in its words; empty where it said nothing. */
+    readonly detail: string,
+  ) {
+    super(detail === "" ? trouble : detail);
+  }
+}
+
+export function asBackendError(error: unknown): BackendError {
+  if (error instanceof BackendError) return error;
+  return new BackendError("unreachable", "");
+}

@@ -1,0 +1,115 @@
+import { type Backend, BackendError } from "./backend";
+import { EventStreamReader } from "./event-stream";
+import type { BenchView, Jobs, PauseView, Problem, Status, Wallet } from "./types";
+
+/** Longer than the agent's own patience (5 s), so that its answer wins. */
+const CALL_WITHIN_MS = 12_000;
+
+/** The live view gives a sign of life every 15 s; three missed ones, and nobody is there. */
+const SILENCE_MS = 45_000;
+
+export class HttpBackend implements Backend {
+  readonly #token: string;
+
+  constructor(token: string) {
+    this.#token = token;
+  }
+
+  async watch(onStatus: (status: Status) => void, signal: AbortSignal): Promise<void> {
+    const silence = new AbortController();
+    let timer = setTimeout(() => silence.abort(), SILENCE_MS);
+    try {
+      const response = await this.#call("GET", "events", AbortSignal.any([signal, silence.signal]));
+      const pieces = (response.body ?? new ReadableStream()).pipeThrough(new TextDecoderStream()).getReader();
+      const reader = new EventStreamReader();
+      for (;;) {
+        const { done, value } = await pieces.read();
+        if (done) throw new BackendError("agent_away", "");
+        clearTimeout(timer);
+        timer = setTimeout(() => silence.abort(), SILENCE_MS);
+        for (const event of reader.push(value)) {
+          if (event.name === "status") onStatus(JSON.parse(event.data) as Status);
+          if (event.name === "problem") throw asError(JSON.parse(event.data) as Problem);
+        }
+      }
+    } catch (error) {
+      if (signal.aborted) return;
+      throw error instanceof BackendError ? error : new BackendError("unreachable", "");
+    } finally {
+      clearTimeout(timer);
+      // Ends the connection also where the loop was left for a problem.
+      silence.abort();
+    }
+  }
+
+  jobs(): Promise<Jobs> {
+    return this.#json("GET", "jobs");
+  }
+
+  jobLog(lease: string, lines: number): Promise<string> {
+    return this.#read("GET", `jobs/${encodeURIComponent(lease)}/log?lines=${lines}`, (response) => response.text());
+  }
+
+  wallet(): Promise<Wallet> {
+    return this.#json("GET", "wallet");
+  }
+
+  walletCsv(): Promise<Blob> {
+    return this.#read("GET", "wallet/export", (response) => response.blob());
+  }
+
+  pause(forMs: number): Promise<PauseView> {
+    return this.#json("PUT", "pause", { for_ms: forMs });
+  }
+
+  async resume(): Promise<void> {
+    await this.#read("DELETE", "pause", (response) => response.text());
+  }
+
+  bench(): Promise<BenchView> {
+    return this.#json("GET", "bench");
+  }
+
+  startBench(): Promise<BenchView> {
+    return this.#json("POST", "bench");
+  }
+
+  #json<T>(method: string, path: string, body?: object): Promise<T> {
+    return this.#read(method, path, (response) => response.json() as Promise<T>, body);
+  }
+
+  async #read<T>(method: string, path: string, take: (response: Response) => Promise<T>, body?: object): Promise<T> {
+    try {
+      return await take(await this.#call(method, path, AbortSignal.timeout(CALL_WITHIN_MS), body));
+    } catch (error) {
+      throw error instanceof BackendError ? error : new BackendError("unreachable", "");
+    }
+  }
+
+  async #call(method: string, path: string, signal: AbortSignal, body?: object): Promise<Response> {
+    const headers = new Headers({ Authorization: `Bearer ${this.#token}` });
+    const request: RequestInit = { method, signal, headers, cache: "no-store" };
+    if (body) {
+      headers.set("Content-Type", "application/json");
+      request.body = JSON.stringify(body);
+    }
+    const response = await fetch(`/local/v1/${path}`, request);
+    if (response.ok) return response;
+    const problem = response.headers.get("Content-Type")?.startsWith("application/problem+json")
+      ? ((await response.json()) as Problem)
+      : undefined;
+    throw asError(problem ?? { code: "unknown", detail: "", status: response.status, title: "", type: "" });
+  }
+}
+
+function asError(problem: Problem): BackendError {
+  switch (problem.status) {
+    case 401:
+      return new BackendError("not_allowed", problem.detail);
+    case 502:
+    case 503:
+      return new BackendError("agent_away", problem.detail);
+    default:
+      return new BackendError("refused", problem.detail || problem.title);
+  }
+}
