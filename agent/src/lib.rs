@@ -15,6 +15,7 @@ pub mod child;
 pub mod cli;
 pub mod control;
 pub mod daemon;
+pub mod dashboard;
 pub mod doctor;
 pub mod keys;
 pub mod market;

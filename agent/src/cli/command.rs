@@ -88,6 +88,13 @@ Examples:
   sublet doctor
   sublet doctor --json | jq '.checks[] | select(.verdict != \"good\")'"))]
     Doctor(Format),
+    /// Show the pages in a browser, for as long as this command runs
+    #[command(after_help = with_codes("\
+Examples:
+  sublet dashboard
+  sublet dashboard --port 0
+  ssh -L 7340:127.0.0.1:7340 RIG sublet dashboard"))]
+    Dashboard(DashboardArgs),
     /// Write a completion script for a shell
     #[command(after_help = with_codes("\
 Examples:
@@ -154,6 +161,16 @@ pub(super) struct WalletArgs {
     pub(super) csv: bool,
     #[command(flatten)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct DashboardArgs {
+    /// The port on this machine's loopback address; 0 is any free one
+    #[arg(long, value_name = "N", default_value_t = 7340)]
+    pub(super) port: u16,
+    /// The folder of the built pages [default: ui beside this program, or ../share/sublet/ui]
+    #[arg(long, value_name = "DIR")]
+    pub(super) pages: Option<PathBuf>,
 }
 
 #[derive(Debug, Args)]

@@ -2,6 +2,7 @@
 
 mod bench;
 mod command;
+mod dashboard;
 mod data;
 mod doctor;
 mod exit;
@@ -138,6 +139,9 @@ impl Desk {
                 let doctor = doctor::ask(&self.client, &self.data).await?;
                 self.show(format.json, &doctor, doctor::render)?;
                 Ok(doctor::exit(&doctor))
+            }
+            Command::Dashboard(args) => {
+                dashboard::show(Endpoint::of(&self.data), args, &self.look).await
             }
             Command::Run(_)
             | Command::Completions { .. }

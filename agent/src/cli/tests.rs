@@ -279,7 +279,7 @@ fn every_command_has_help_with_examples_and_exit_codes() {
         .filter(|command| !command.is_hide_set())
         .map(|command| command.get_name().to_owned())
         .collect();
-    assert_eq!(names.len(), 10, "{names:?}");
+    assert_eq!(names.len(), 11, "{names:?}");
     for name in names {
         let help = cli
             .find_subcommand_mut(&name)

@@ -161,7 +161,7 @@ impl Client {
     async fn exchange(&self, request: Request<Full<Bytes>>) -> Answered<Bytes> {
         let stream = connect(&self.endpoint)
             .await
-            .map_err(|error| self.unreachable(&error))?;
+            .map_err(|error| unreachable(&self.endpoint, &error))?;
         let (mut sender, connection) =
             http1::handshake(TokioIo::new(stream)).await.map_err(talk)?;
         let exchanged = async {
@@ -186,17 +186,6 @@ impl Client {
         Err(self.refused(status, &bytes))
     }
 
-    fn unreachable(&self, error: &io::Error) -> ClientError {
-        let path = self.endpoint.path().to_owned();
-        match error.kind() {
-            io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => {
-                ClientError::NotRunning(path)
-            }
-            io::ErrorKind::PermissionDenied => ClientError::NotAllowed(path),
-            _ => talk(error),
-        }
-    }
-
     fn refused(&self, status: StatusCode, bytes: &[u8]) -> ClientError {
         match serde_json::from_slice::<Problem>(bytes) {
             Ok(problem) if problem.code == ProblemCode::Forbidden => {
@@ -205,6 +194,16 @@ impl Client {
             Ok(problem) => ClientError::Problem(Box::new(problem)),
             Err(_) => ClientError::Talk(format!("it answered {status} without saying why")),
         }
+    }
+}
+
+/// What it means that [`connect`] failed.
+pub(crate) fn unreachable(endpoint: &Endpoint, error: &io::Error) -> ClientError {
+    let path = endpoint.path().to_owned();
+    match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::ConnectionRefused => ClientError::NotRunning(path),
+        io::ErrorKind::PermissionDenied => ClientError::NotAllowed(path),
+        _ => talk(error),
     }
 }
 
@@ -224,13 +223,15 @@ fn read<T: DeserializeOwned>(bytes: &[u8]) -> Answered<T> {
     })
 }
 
+/// A new connection to the agent.
 #[cfg(unix)]
-async fn connect(endpoint: &Endpoint) -> io::Result<tokio::net::UnixStream> {
+pub(crate) async fn connect(endpoint: &Endpoint) -> io::Result<tokio::net::UnixStream> {
     tokio::net::UnixStream::connect(endpoint.path()).await
 }
 
+/// A new connection to the agent.
 #[cfg(windows)]
-async fn connect(
+pub(crate) async fn connect(
     endpoint: &Endpoint,
 ) -> io::Result<tokio::net::windows::named_pipe::NamedPipeClient> {
     use tokio::net::windows::named_pipe::ClientOptions;

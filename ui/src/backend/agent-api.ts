@@ -490,7 +490,7 @@ export interface components {
          * @description Stable error codes.
          * @enum {string}
          */
-        readonly ProblemCode: "BadRequest" | "Unauthorized" | "BadChallenge" | "BadSignature" | "Forbidden" | "NotFound" | "StaleEpoch" | "StaleSeq" | "ClockOff" | "Conflict" | "UsageWentBack" | "CidMismatch" | "BadJob" | "NoFunds" | "TooLarge" | "TooMany" | "Internal" | "Unavailable" | "unknown";
+        readonly ProblemCode: "bad_request" | "unauthorized" | "bad_challenge" | "bad_signature" | "forbidden" | "not_found" | "stale_epoch" | "stale_seq" | "clock_off" | "conflict" | "usage_went_back" | "usage_too_far" | "cid_mismatch" | "bad_job" | "no_funds" | "too_large" | "too_many" | "method_not_allowed" | "bad_range" | "internal" | "unavailable" | "unknown";
         /** @description One cause with its figure and what would change it, in words. */
         readonly Reason: {
             /** @description The stable code. */
@@ -617,6 +617,8 @@ export interface components {
             readonly gross: components["schemas"]["MicroUsd"];
             /** @description The rest. */
             readonly net: components["schemas"]["MicroUsd"];
+            /** @description Where a chain would pay to: the address of the payout key, `0x` and 40 hexadecimal digits. */
+            readonly payout_address?: string | null;
             /** @description How much of it a voucher proves. */
             readonly proven: components["schemas"]["MicroUsd"];
             /** @description Net earned today, local time. */
