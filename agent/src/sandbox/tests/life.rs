@@ -17,7 +17,8 @@ async fn a_job_runs_and_its_exit_is_told() {
     assert_eq!(said, "hello\n");
     assert_eq!((exit.code, exit.oom_killed), (3, false));
     let ran = exit.finished_at_ms - exit.started_at_ms;
-    assert!((300..20_000).contains(&ran), "{ran} ms");
+    // Docker notes the start a little after the program's first breath.
+    assert!((200..20_000).contains(&ran), "{ran} ms");
 }
 
 #[tokio::test]
