@@ -26,6 +26,9 @@ pub struct Observed {
     pub folder: Folder,
     /// Free space where the data folder is or will be, in bytes.
     pub free: Result<u64, String>,
+    /// Where the keys can be kept, in words; `None` where no place was found, and where an agent runs, which
+    /// knows better.
+    pub key_place: Option<&'static str>,
     /// What Docker enforces.
     pub docker: Result<SandboxFacts, String>,
     /// An NVIDIA card on the PCI bus; `None` where this system does not tell.
@@ -60,17 +63,19 @@ pub enum Folder {
 
 /// Every check, in the order in which one would mend things.
 pub fn diagnose(observed: &Observed) -> Doctor {
-    Doctor {
-        checks: vec![
-            agent(observed),
-            folder(observed),
-            disk(observed),
-            docker(observed),
-            nvidia(observed),
-            vulkan(observed),
-            adapters(observed),
-        ],
+    let mut checks = vec![
+        agent(observed),
+        folder(observed),
+        disk(observed),
+        docker(observed),
+        nvidia(observed),
+        vulkan(observed),
+        adapters(observed),
+    ];
+    if observed.agent.is_none() {
+        checks.push(keys(observed));
     }
+    Doctor { checks }
 }
 
 fn check(name: &str, purpose: &str, (verdict, found, remedy): Finding) -> Check {
@@ -156,6 +161,21 @@ fn disk(observed: &Observed) -> Check {
 fn tenths_of_gib(bytes: u64) -> String {
     let tenths = u128::from(bytes) * 10 / (1 << 30);
     format!("{}.{}", tenths / 10, tenths % 10)
+}
+
+fn keys(observed: &Observed) -> Check {
+    let finding = match observed.key_place {
+        Some(place) => good(format!("They can be kept in {place}.")),
+        None => bad(
+            "There is no keyring here, no systemd credentials, and no passphrase for a file.",
+            "Write a passphrase into a file that only this user can read (mode 0600) and name it in SUBLET_KEY_PASSPHRASE_FILE.",
+        ),
+    };
+    check(
+        "Keys",
+        "The rig's identity and the payout key need a safe place.",
+        finding,
+    )
 }
 
 fn docker(observed: &Observed) -> Check {

@@ -10,7 +10,10 @@ use sublet_protocol::reason::{Reason, ReasonCode, RigState};
 pub fn render(status: &Status, look: &Look) -> String {
     let mut page = Page::led_by(look, &status.sentence);
     let shared = shared_reasons(&status.gpus);
-    for reason in &shared {
+    for reason in shared
+        .iter()
+        .filter(|reason| !said(&status.sentence, reason))
+    {
         page.quiet(&sentence_of(reason));
     }
     if !status.gpus.is_empty() {
@@ -36,6 +39,11 @@ fn shared_reasons(gpus: &[GpuView]) -> Vec<Reason> {
     };
     let everywhere = |reason: &&Reason| rest.iter().all(|gpu| gpu.reasons.contains(reason));
     first.reasons.iter().filter(everywhere).cloned().collect()
+}
+
+/// The first reason is usually what the sentence is made of.
+fn said(sentence: &str, reason: &Reason) -> bool {
+    sentence.contains(reason.text.trim_end_matches('.')) && sentence.contains(&reason.remedy)
 }
 
 fn sentence_of(reason: &Reason) -> String {
@@ -141,11 +149,14 @@ fn figures(status: &Status, look: &Look) -> Table {
             until.unwrap_or_else(|| "until you resume".to_owned()),
         );
     }
-    line("Market", market(&status.market, look));
+    // Where a reason above already says what is wrong, once is enough.
+    let mut reasons = status.gpus.iter().flat_map(|gpu| &gpu.reasons);
+    let explained = reasons.any(|reason| reason.code == ReasonCode::MarketUnreachable);
+    line("Market", market(&status.market, explained, look));
     table
 }
 
-fn market(market: &MarketView, look: &Look) -> String {
+fn market(market: &MarketView, explained: bool, look: &Look) -> String {
     let last = market.last_answer_ms.map(|at| words::ago(at, look));
     let talk = match (market.connected, last) {
         (true, Some(last)) => format!("answered {last}"),
@@ -153,10 +164,8 @@ fn market(market: &MarketView, look: &Look) -> String {
         (false, Some(last)) => format!("not connected, last answered {last}"),
         (false, None) => "not connected yet".to_owned(),
     };
-    let problem = market
-        .problem
-        .as_ref()
-        .map(|problem| format!(": {problem}"));
+    let problem = market.problem.as_ref().filter(|_| !explained);
+    let problem = problem.map(|problem| format!(": {problem}"));
     format!("{}, {talk}{}", market.url, problem.unwrap_or_default())
 }
 
@@ -168,10 +177,10 @@ fn hint(status: &Status) -> Option<&'static str> {
     };
     if status.pause.is_some() {
         Some("`sublet resume` ends the pause.")
-    } else if status.state == RigState::NeedsYou || status.gpus.is_empty() {
-        Some("`sublet doctor` looks at everything that renting needs.")
     } else if stands(ReasonCode::NotBenchmarked) {
         Some("`sublet bench` measures your GPUs.")
+    } else if status.state == RigState::NeedsYou || status.gpus.is_empty() {
+        Some("`sublet doctor` looks at everything that renting needs.")
     } else if !status.leases.is_empty() {
         Some("`sublet jobs` shows what each job may reach.")
     } else if status.today.0 > 0 {

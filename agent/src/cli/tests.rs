@@ -121,6 +121,21 @@ fn status_says_what_holds_for_every_gpu_only_once() {
 }
 
 #[test]
+fn status_says_nothing_twice() {
+    let away = json!({"code": "market_unreachable", "text": "The marketplace does not answer: the connection was refused.",
+        "remedy": "It is tried again by itself."});
+    let status = status_of(json!({
+        "sentence": "Waiting. The marketplace does not answer: the connection was refused. It is tried again by itself.",
+        "state": "waiting", "gpus": [rtx("waiting", json!([away]))],
+        "market": {
+            "url": "https://market.example", "connected": false, "last_answer_ms": null, "fee": null,
+            "problem": "the connection was refused",
+        },
+    }));
+    insta::assert_snapshot!(pictures(|look| status::render(&status, look)));
+}
+
+#[test]
 fn status_without_any_gpu() {
     let status = status_of(json!({
         "sentence": "No GPU was found, so nothing can be rented.", "state": "needs_you", "gpus": [],

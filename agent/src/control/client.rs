@@ -36,8 +36,8 @@ pub enum ClientError {
     /// Connected, and then silence.
     #[error("the agent did not answer within {0} s: it is busy or stuck, its log says with what")]
     TimedOut(u64),
-    /// The agent said what is wrong.
-    #[error(transparent)]
+    /// The agent said what is wrong. The detail is a sentence of its own; the title is for programs' logs.
+    #[error("{}", .0.detail)]
     Problem(Box<Problem>),
     /// The connection broke, or what came is not the local API.
     #[error("the talk with the agent failed: {0}")]

@@ -22,9 +22,8 @@ impl Endpoint {
     /// `\\.\pipe\sublet-<user>-<hash of the data folder>`.
     #[cfg(windows)]
     pub fn of(data: &Path) -> Self {
-        let user = std::env::var("USERNAME").unwrap_or_default();
         Self {
-            path: PathBuf::from(pipe_name(&user, &full_path(data))),
+            path: PathBuf::from(pipe_name(&super::windows::user_name(), &full_path(data))),
         }
     }
 

@@ -19,6 +19,7 @@ use windows_sys::Win32::Security::{
     TokenUser,
 };
 use windows_sys::Win32::System::Threading::{GetCurrentProcess, OpenProcessToken};
+use windows_sys::Win32::System::WindowsProgramming::GetUserNameW;
 
 /// The open pipe: one instance always waits for the next client.
 #[derive(Debug)]
@@ -196,4 +197,18 @@ fn user_sid() -> io::Result<String> {
         sid
     };
     Ok(sid)
+}
+
+/// The name of the user this process runs as: from the system, since a service has no `USERNAME`. Empty where the
+/// system does not say; the hash in the pipe's name then tells folders apart alone.
+pub(super) fn user_name() -> String {
+    // UNLEN and the closing zero.
+    let mut buffer = [0u16; 257];
+    let mut length = buffer.len() as u32;
+    // SAFETY: the buffer holds `length` writable words.
+    if unsafe { GetUserNameW(buffer.as_mut_ptr(), &mut length) } == 0 {
+        return String::new();
+    }
+    let letters = length.saturating_sub(1) as usize;
+    String::from_utf16_lossy(&buffer[..letters.min(buffer.len())])
 }

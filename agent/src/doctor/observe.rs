@@ -1,6 +1,7 @@
 //! The doctor's look at this machine. Changes nothing; every question has an end.
 
 use super::{AdapterSeen, Folder, Observed};
+use crate::keys::Surroundings;
 use crate::probe::{self, AdapterKind};
 use crate::sandbox::{Sandbox, SandboxError};
 use std::path::{Path, PathBuf};
@@ -12,6 +13,7 @@ pub async fn observe(data: &Path, exe: &Path, agent: Option<String>) -> Observed
     let (docker, adapters) = tokio::join!(docker(), adapters(exe));
     let (nvidia_card, nvidia_driver) = nvidia();
     Observed {
+        key_place: agent.is_none().then(key_place).flatten(),
         agent,
         data: data.to_owned(),
         folder: folder(data),
@@ -61,6 +63,38 @@ fn folder(data: &Path) -> Folder {
         Ok(_) => Folder::NotYet,
         Err(error) => Folder::Refused(error.to_string()),
     }
+}
+
+/// The first place that the agent would try and that seems to be there. A keyring is not asked: it might ask its
+/// owner for a password.
+fn key_place() -> Option<&'static str> {
+    let surroundings = Surroundings::from_environment();
+    if surroundings.credentials.is_some() {
+        Some("systemd credentials")
+    } else if surroundings.keyring && has_keyring() {
+        Some("the system's keyring")
+    } else if surroundings
+        .passphrase_file
+        .is_some_and(|file| file.exists())
+    {
+        Some("an encrypted file")
+    } else {
+        None
+    }
+}
+
+/// A session bus, on which a keyring is reached.
+#[cfg(target_os = "linux")]
+fn has_keyring() -> bool {
+    let set = |name| std::env::var_os(name).filter(|value| !value.is_empty());
+    let user = rustix::process::geteuid().as_raw();
+    set("DBUS_SESSION_BUS_ADDRESS").is_some()
+        || PathBuf::from(format!("/run/user/{user}/bus")).exists()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn has_keyring() -> bool {
+    true
 }
 
 /// Whether there is a card, and the driver's version.

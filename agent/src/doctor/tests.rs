@@ -6,6 +6,7 @@ fn healthy() -> Observed {
         data: PathBuf::from("/home/ann/sublet"),
         folder: Folder::Writable,
         free: Ok(100 << 30),
+        key_place: None,
         docker: Ok(SandboxFacts {
             engine: "docker 20.10.24".to_owned(),
             seccomp: true,
@@ -96,7 +97,10 @@ fn software_adapters_alone_are_a_warning_that_names_the_switch() {
         adapter.software = true;
     }
     let checks = diagnose(&observed).checks;
-    let check = checks.last().unwrap();
+    let check = checks
+        .iter()
+        .find(|check| check.name == "Graphics adapters")
+        .unwrap();
     assert_eq!(check.verdict, Verdict::Warning);
     assert!(
         check
@@ -105,6 +109,23 @@ fn software_adapters_alone_are_a_warning_that_names_the_switch() {
             .unwrap()
             .contains("--allow-software-gpu")
     );
+}
+
+#[test]
+fn keys_need_a_place_and_a_running_agent_speaks_of_them_itself() {
+    let names = |observed: &Observed| -> Vec<String> {
+        diagnose(observed)
+            .checks
+            .into_iter()
+            .map(|check| check.name)
+            .collect()
+    };
+    let mut observed = healthy();
+    assert!(!names(&observed).contains(&"Keys".to_owned()));
+    observed.agent = None;
+    assert_eq!(verdict(&observed, "Keys"), Verdict::Bad);
+    observed.key_place = Some("an encrypted file");
+    assert_eq!(verdict(&observed, "Keys"), Verdict::Good);
 }
 
 /// The real machine, whatever it is like: every look comes back, and the folder is not made by looking.
