@@ -3,7 +3,7 @@
 
 use std::process::{Output, Stdio};
 use std::time::Duration;
-use sublet_agent::control::{Endpoint, Listener, Request, serve};
+use sublet_agent::control::{BindError, Endpoint, Listener, Request, serve};
 use sublet_protocol::local::{
     BenchOutcome, BenchView, Doctor, Gpus, Jobs, MarketView, PauseView, Status, Wallet,
 };
@@ -220,6 +220,16 @@ async fn exit_codes_say_what_kind_of_failure_it_was() {
     };
     let (waiting, _end) = served(waiting).await;
     assert_eq!(ran(waiting.path(), &["status"]).await.0, 4);
+}
+
+#[tokio::test]
+async fn only_one_agent_answers_for_a_data_folder() {
+    let (data, _end) = served(Played::default()).await;
+    let second = Listener::bind(&Endpoint::of(data.path())).await;
+    assert!(
+        matches!(second, Err(BindError::AlreadyServed(_))),
+        "{second:?}"
+    );
 }
 
 #[tokio::test]
