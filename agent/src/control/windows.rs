@@ -9,8 +9,8 @@ use std::ffi::c_void;
 use std::io;
 use std::os::windows::io::{AsRawHandle, FromRawHandle, OwnedHandle};
 use std::path::PathBuf;
-use tokio::net::windows::named_pipe::{NamedPipeServer, ServerOptions};
-use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, HANDLE, LocalFree};
+use tokio::net::windows::named_pipe::{ClientOptions, NamedPipeServer, ServerOptions};
+use windows_sys::Win32::Foundation::{ERROR_ACCESS_DENIED, ERROR_PIPE_BUSY, HANDLE, LocalFree};
 use windows_sys::Win32::Security::Authorization::{
     ConvertSidToStringSidW, ConvertStringSecurityDescriptorToSecurityDescriptorW, SDDL_REVISION_1,
 };
@@ -40,6 +40,18 @@ impl Listener {
             let path = name.clone();
             move |source| BindError::System { what, path, source }
         };
+        // The demand to be the pipe's first instance settles it; knocking first also holds where a system does
+        // not heed that demand (Wine does not).
+        match ClientOptions::new().open(&name) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(error)
+                if error.raw_os_error() != Some(ERROR_PIPE_BUSY as i32)
+                    && error.kind() != io::ErrorKind::PermissionDenied =>
+            {
+                return Err(failed("look at")(error));
+            }
+            _ => return Err(BindError::AlreadyServed(name)),
+        }
         let only_us = OnlyUs::new().map_err(failed("describe who may open"))?;
         let waiting = only_us.pipe(&name, true).map_err(|error| {
             // An existing pipe answers the demand to be its first instance so.
