@@ -122,6 +122,12 @@ fn admit(app: &App, rig: &Rig, beat: &Heartbeat) -> Result<bool, Fault> {
     live.last_seen = Some(Instant::now());
     live.state = Some(beat.state);
     live.gpus.clone_from(&beat.gpus);
+    // Something runs there that is not open here: until it is known on which GPU, none of them is given away.
+    let mirror = &live.mirror;
+    live.unsure = beat
+        .leases
+        .iter()
+        .any(|report| !report.state.is_over_for_rig() && mirror.lease(&report.lease).is_none());
     if was_suspect {
         app.board.order_book.notify_one();
     }
@@ -274,7 +280,8 @@ fn drain(app: &App, live: &mut Live, beat: &Heartbeat, closed: &[Lease]) {
         .filter_map(|report| closed.iter().find(|lease| lease.id == report.lease))
         .flat_map(|lease| lease.gpus.iter().map(|gpu: &LeasedGpu| gpu.id.clone()))
         .collect();
-    if live.draining != draining {
+    let was_unsure = std::mem::take(&mut live.unsure);
+    if was_unsure || live.draining != draining {
         live.draining = draining;
         app.board.order_book.notify_one();
     }

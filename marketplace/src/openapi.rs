@@ -63,3 +63,31 @@ pub fn document() -> utoipa::openapi::OpenApi {
 pub fn text() -> Result<String, serde_json::Error> {
     document().to_pretty_json().map(|text| text + "\n")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_description_is_the_current_one() {
+        let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/openapi/market.json");
+        let committed = std::fs::read_to_string(path).unwrap_or_default();
+        assert!(
+            committed == text().unwrap(),
+            "docs/openapi/market.json is not what the code describes. Update it with:\n  \
+             cargo run -p sublet-market -- openapi > docs/openapi/market.json"
+        );
+    }
+
+    #[test]
+    fn every_operation_has_a_summary_and_a_problem_as_its_default() {
+        let json = serde_json::to_value(document()).unwrap();
+        for (path, methods) in json["paths"].as_object().unwrap() {
+            for (method, operation) in methods.as_object().unwrap() {
+                assert!(operation["summary"].is_string(), "{method} {path}");
+                let has = operation["responses"]["default"].is_object();
+                assert!(has || path == "/v1/openapi.json", "{method} {path}");
+            }
+        }
+    }
+}

@@ -72,7 +72,10 @@ pub struct Serving {
     /// Where.
     pub address: SocketAddr,
     app: Shared,
+    /// Those that answer and match.
     tasks: Vec<tokio::task::JoinHandle<()>>,
+    writer: tokio::task::JoinHandle<()>,
+    _lock: std::fs::File,
 }
 
 impl Market {
@@ -140,18 +143,12 @@ impl Market {
                 tracing::error!(%error, "serving ended");
             }
         });
-        let app = Arc::clone(&self.app);
-        let rest = tokio::spawn(async move {
-            let Self { app, writer, _lock } = self;
-            drop(app);
-            if let Err(error) = writer.await {
-                tracing::error!(%error, "the writer ended badly");
-            }
-        });
         Ok(Serving {
             address,
-            app,
-            tasks: vec![server, matcher, rest],
+            app: self.app,
+            tasks: vec![server, matcher],
+            writer: self.writer,
+            _lock: self._lock,
         })
     }
 }
@@ -160,17 +157,24 @@ impl Serving {
     /// Closes: no new requests, those under way are finished, every change is written, the database is closed.
     pub async fn close(self) {
         self.app.closing.cancel();
-        drop(self.app);
         for task in self.tasks {
-            let stop = task.abort_handle();
-            match tokio::time::timeout(FAREWELL, task).await {
-                Ok(Ok(())) => {}
-                Ok(Err(error)) => tracing::error!(%error, "a part of the server ended badly"),
-                Err(_) => {
-                    tracing::warn!("requests were still under way and were cut off");
-                    stop.abort();
-                }
-            }
+            finish(task).await;
+        }
+        // The writer's connection is then the last one, and takes the write-ahead log back into the file.
+        self.app.readers.close().await;
+        drop(self.app);
+        finish(self.writer).await;
+    }
+}
+
+async fn finish(task: tokio::task::JoinHandle<()>) {
+    let stop = task.abort_handle();
+    match tokio::time::timeout(FAREWELL, task).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::error!(%error, "a part of the server ended badly"),
+        Err(_) => {
+            tracing::warn!("requests were still under way and were cut off");
+            stop.abort();
         }
     }
 }

@@ -44,6 +44,8 @@ pub struct Live {
     pub offer: Option<Offer>,
     /// GPUs on which it still runs a lease that is closed here: it was told to stop, and has not yet.
     pub draining: BTreeSet<GpuId>,
+    /// A heartbeat named such a lease, and its GPUs are still being looked up.
+    pub unsure: bool,
     /// What the database holds of it.
     pub mirror: Mirror,
     /// The voucher signed last, to be shown again while its amount stands.

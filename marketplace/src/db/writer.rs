@@ -7,7 +7,7 @@ use crate::board::Board;
 use crate::fault::Fault;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
-use sqlx::SqliteConnection;
+use sqlx::{Connection, SqliteConnection};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use sublet_protocol::ids::RigId;
@@ -108,6 +108,9 @@ async fn run(mut tx: Tx, mut queue: mpsc::Receiver<Op>, board: Arc<Board>) {
                 Some(text) => Err(Fault::Uncommitted(text.clone())),
             });
         }
+    }
+    if let Err(error) = tx.conn.close().await {
+        tracing::error!(%error, "the database did not close as it should; what was committed is safe");
     }
 }
 

@@ -145,7 +145,7 @@ fn standing(app: &App) -> Vec<Standing> {
     let offers = rigs.iter().filter_map(|rig| {
         let live = rig.live();
         let offer = live.offer.as_ref()?;
-        if live.session.is_none() || app.board.silence(&live) >= suspect {
+        if live.session.is_none() || live.unsure || app.board.silence(&live) >= suspect {
             return None;
         }
         let held = live.mirror.leases.iter();

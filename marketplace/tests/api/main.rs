@@ -1,0 +1,20 @@
+//! The marketplace over HTTP: the real router on loopback, a real SQLite file, and rigs that sign for themselves.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    reason = "a test may stop at once"
+)]
+
+mod blobs;
+mod cancelling;
+mod command_line;
+mod database;
+mod errors;
+mod heartbeats;
+mod killing;
+mod logs;
+mod losing;
+mod money;
+mod sessions;
+mod support;
