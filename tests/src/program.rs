@@ -120,13 +120,19 @@ pub fn run(command: &mut Command) -> Said {
 }
 
 impl Said {
+    /// Whether there is an answer: see the exit codes in `sublet --help`.
+    pub fn answered(&self) -> bool {
+        matches!(self.code, 0 | 4)
+    }
+
     /// Its output as JSON.
     ///
     /// # Panics
-    /// When it ended with another code than 0, or the output is no JSON.
+    /// When it ended with another code than 0 (or 4, which says that the owner is needed, beside the answer), or
+    /// the output is no JSON.
     #[track_caller]
     pub fn json(&self) -> serde_json::Value {
-        assert_eq!(self.code, 0, "{self:?}");
+        assert!(self.answered(), "{self:?}");
         serde_json::from_str(&self.out).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 }

@@ -84,7 +84,7 @@ impl Rig {
             let said = self.run(&["status", "--json"]);
             let ended = self.process.as_mut().and_then(Running::ended);
             assert!(ended.is_none(), "the agent ended: {ended:?}");
-            if said.code == 0 {
+            if said.answered() {
                 Ok(())
             } else {
                 Err(said.err)
@@ -116,7 +116,7 @@ impl Rig {
     pub fn until_status(&self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         until(what, Duration::from_secs(60), || {
             let said = self.run(&["status", "--json"]);
-            if said.code != 0 {
+            if !said.answered() {
                 return Err(said.err);
             }
             let status = said.json();

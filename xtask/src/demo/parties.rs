@@ -16,7 +16,7 @@ use crate::ground::Ground;
 use crate::process::wait_until;
 
 /// How long a program may take until it answers.
-const UP_WITHIN: Duration = Duration::from_secs(60);
+const UP_WITHIN: Duration = Duration::from_secs(30);
 /// The one graphics driver that is there on every machine: Mesa's software rasterizer.
 const SOFTWARE_DRIVERS: [&str; 2] = [
     "/usr/share/vulkan/icd.d/lvp_icd.x86_64.json",
@@ -108,12 +108,16 @@ impl Parties {
             agent.env("VK_DRIVER_FILES", driver);
         }
         ground.start("agent", agent)?;
+        let mut last = String::new();
         wait_until("the agent", UP_WITHIN, || {
-            Ok(parties
-                .sublet_json(["status"])
-                .ok()
-                .filter(|s| s["market"]["connected"] == true))
-        })?;
+            let status = parties.sublet_json(["status"]);
+            last = match &status {
+                Ok(status) => status["market"].to_string(),
+                Err(error) => format!("{error:#}"),
+            };
+            Ok(status.ok().filter(|s| s["market"]["connected"] == true))
+        })
+        .with_context(|| format!("the agent did not come up; it said last: {last}"))?;
         task.done();
         Ok(parties)
     }
@@ -268,7 +272,8 @@ fn said(command: &mut Command) -> anyhow::Result<String> {
         .stdin(Stdio::null())
         .output()
         .with_context(|| format!("{command:?}"))?;
-    if !output.status.success() {
+    // 4 says that the owner is needed, beside the answer.
+    if !matches!(output.status.code(), Some(0 | 4)) {
         let error = String::from_utf8_lossy(&output.stderr);
         bail!("{command:?} ended with {}: {}", output.status, error.trim());
     }
