@@ -23,6 +23,8 @@ pub struct Plan {
 pub struct Outcome {
     /// Answered heartbeats a second.
     pub per_second: f64,
+    /// All that were answered, those before and after the measured time too.
+    pub answered: usize,
     /// From sending to the whole answer, in µs: the middle one.
     pub p50_us: u128,
     /// And the one that 99 of 100 stay below.
@@ -50,13 +52,14 @@ pub async fn drive(plan: &Plan) -> anyhow::Result<Outcome> {
     let mut tasks = JoinSet::new();
     for mut rig in rigs {
         tasks.spawn(async move {
-            let mut took = Vec::new();
+            let (mut took, mut all) = (Vec::new(), 0);
             loop {
                 let sent = Instant::now();
                 rig.beat().await?;
                 let answered = Instant::now();
+                all += 1;
                 if answered >= end {
-                    return anyhow::Ok(took);
+                    return anyhow::Ok((took, all));
                 }
                 if answered >= begin {
                     took.push(answered - sent);
@@ -64,9 +67,11 @@ pub async fn drive(plan: &Plan) -> anyhow::Result<Outcome> {
             }
         });
     }
-    let mut took = Vec::new();
+    let (mut took, mut all) = (Vec::new(), 0);
     while let Some(of_one) = tasks.join_next().await {
-        took.extend(of_one??);
+        let (its, answered) = of_one??;
+        took.extend(its);
+        all += answered;
     }
     took.sort_unstable();
     let at = |part: usize| {
@@ -76,6 +81,7 @@ pub async fn drive(plan: &Plan) -> anyhow::Result<Outcome> {
     };
     Ok(Outcome {
         per_second: took.len() as f64 / plan.measured.as_secs_f64(),
+        answered: all,
         p50_us: at(50)?.as_micros(),
         p99_us: at(99)?.as_micros(),
     })

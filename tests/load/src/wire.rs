@@ -14,7 +14,6 @@ const PATIENCE: Duration = Duration::from_secs(20);
 /// A connection and what has been read from it.
 pub struct Wire {
     stream: TcpStream,
-    sent: Vec<u8>,
     read: Vec<u8>,
 }
 
@@ -26,13 +25,29 @@ pub struct Call<'a> {
     pub kind: &'a str,
 }
 
+impl Call<'_> {
+    /// The whole request.
+    pub fn request(&self, body: &[u8]) -> Vec<u8> {
+        let Call {
+            method,
+            path,
+            token,
+            kind,
+        } = self;
+        let head = format!(
+            "{method} {path} HTTP/1.1\r\nhost: load\r\nauthorization: Bearer {token}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        [head.as_bytes(), body].concat()
+    }
+}
+
 impl Wire {
     pub async fn connect(address: SocketAddr) -> anyhow::Result<Self> {
         let stream = timeout(PATIENCE, TcpStream::connect(address)).await??;
         stream.set_nodelay(true)?;
         Ok(Self {
             stream,
-            sent: Vec::new(),
             read: Vec::new(),
         })
     }
@@ -57,27 +72,21 @@ impl Wire {
 
     /// Sends a body and gives the answer's, which lives until the next exchange.
     pub async fn exchange(&mut self, call: &Call<'_>, body: &[u8]) -> anyhow::Result<&[u8]> {
-        let Call {
-            method,
-            path,
-            token,
-            kind,
-        } = call;
-        self.sent.clear();
-        let head = format!(
-            "{method} {path} HTTP/1.1\r\nhost: load\r\nauthorization: Bearer {token}\r\ncontent-type: {kind}\r\ncontent-length: {}\r\n\r\n",
-            body.len()
-        );
-        self.sent.extend_from_slice(head.as_bytes());
-        self.sent.extend_from_slice(body);
-        self.stream.write_all(&self.sent).await?;
+        self.send(&call.request(body)).await
+    }
+
+    /// The same for a request that is made already.
+    pub async fn send(&mut self, request: &[u8]) -> anyhow::Result<&[u8]> {
+        self.stream.write_all(request).await?;
         let (status, from, to) = timeout(PATIENCE, self.answer())
             .await
-            .with_context(|| format!("{method} {path} was not answered"))??;
+            .context("a request was not answered")??;
         let body = &self.read[from..to];
         if !(200..300).contains(&status) {
+            let line = request.split(|b| *b == b'\r').next().unwrap_or_default();
             bail!(
-                "{method} {path} was answered {status}: {}",
+                "{} was answered {status}: {}",
+                String::from_utf8_lossy(line),
                 String::from_utf8_lossy(body)
             );
         }
