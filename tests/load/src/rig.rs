@@ -139,12 +139,15 @@ impl Rig {
 
     fn prepare(&mut self) -> anyhow::Result<Prepared> {
         let request = self.request()?;
-        let digits = self.seq.to_string();
-        let seq_at = request
-            .windows(digits.len())
-            .position(|window| window == digits.as_bytes())
+        let (name, field) = ("\"seq\":", format!("\"seq\":{}", self.seq));
+        let field_at = request
+            .windows(field.len())
+            .position(|window| window == field.as_bytes())
             .context("a heartbeat holds its seq")?;
-        Ok(Prepared { request, seq_at })
+        Ok(Prepared {
+            request,
+            seq_at: field_at + name.len(),
+        })
     }
 
     fn request(&mut self) -> anyhow::Result<Vec<u8>> {
