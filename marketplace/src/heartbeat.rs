@@ -289,10 +289,9 @@ fn drain(app: &App, live: &mut Live, beat: &Heartbeat, closed: &[Lease]) {
 
 /// Within 10 % of the interval, differently for each rig and each time, so that many rigs do not beat as one.
 fn jittered(interval_ms: u64, seq: u64, rig: &RigId) -> u64 {
-    use std::hash::{BuildHasher, Hash, Hasher, RandomState};
+    use std::hash::{BuildHasher, RandomState};
     static SPREAD: std::sync::OnceLock<RandomState> = std::sync::OnceLock::new();
-    let mut hasher = SPREAD.get_or_init(RandomState::new).build_hasher();
-    (seq, rig).hash(&mut hasher);
+    let hash = SPREAD.get_or_init(RandomState::new).hash_one((seq, rig));
     let span = (interval_ms / 5).max(1);
-    interval_ms - interval_ms / 10 + hasher.finish() % span
+    interval_ms - interval_ms / 10 + hash % span
 }

@@ -1,6 +1,9 @@
 //! The reference marketplace: rigs offer GPUs, renters submit jobs, leases bring them together, vouchers pay for
 //! what was used. One process, one SQLite file; `serve.rs` is where the parts meet.
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop at once"))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at once")
+)]
 
 pub mod app;
 pub mod blobs;

@@ -266,3 +266,6 @@ pub async fn command(
     tx.touch(rig);
     Ok(())
 }
+
+#[cfg(test)]
+mod history_tests;

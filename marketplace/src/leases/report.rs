@@ -139,6 +139,10 @@ pub async fn take(
     lease.state = report.state;
     lease.used_ms = report.usage.used_ms;
     lease.progress = report.progress_permille.or(lease.progress);
+    if !over {
+        // Before the charge: then the line and the funding of one reply agree, and a repeat changes nothing.
+        raise(tx, &mut lease, rules, now_ms).await?;
+    }
     charge(tx, &mut lease, now_ms).await?;
     if over {
         if lease.ended_ms.is_none() {
@@ -148,12 +152,11 @@ pub async fn take(
         keep_outputs(tx, &lease).await?;
         close::after_the_last_word(tx, lease, now_ms).await
     } else {
-        raise(tx, &mut lease, rules, now_ms).await?;
         lease.save(tx).await
     }
 }
 
-/// Charges used time, up to what the rig had been told is covered.
+/// Charges used time, as far as money is set aside for it.
 async fn charge(tx: &mut Tx, lease: &mut Lease, now_ms: u64) -> Result<(), Fault> {
     let before = lease.charge;
     let after = lease.terms.charge(lease.used_ms, lease.reserved);
