@@ -1,4 +1,6 @@
 //! The marketplace over HTTP: the real router on loopback, a real SQLite file, and rigs that sign for themselves.
+// Signals, file modes and file size limits: the marketplace's tests run where it is run.
+#![cfg(unix)]
 #![allow(
     clippy::unwrap_used,
     clippy::expect_used,

@@ -53,7 +53,7 @@ async fn a_whole_job_settles_to_the_micro_usd() {
     let reply = rig.beat(vec![last.clone()]).await;
     let gross = grant.price.cost(1_901);
     let net = grant.fee.net(gross);
-    assert_eq!(reply.settled, [grant.lease.clone()]);
+    assert_eq!(reply.settled, std::slice::from_ref(&grant.lease));
     let statement = reply.statement.unwrap();
     assert_eq!(statement.voucher.amount, net);
     let line = &statement.lines[0];
@@ -66,7 +66,7 @@ async fn a_whole_job_settles_to_the_micro_usd() {
 
     // The rig did not hear it, and says it again: the same answer, and nothing is paid twice.
     let again = rig.beat(vec![last]).await;
-    assert_eq!(again.settled, [grant.lease.clone()]);
+    assert_eq!(again.settled, std::slice::from_ref(&grant.lease));
     assert_eq!(again.statement.unwrap().voucher.amount, net);
     // Then it forgets the lease, and there is nothing left to sign.
     assert_eq!(rig.beat(vec![]).await.statement, None);
