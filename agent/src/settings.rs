@@ -93,7 +93,8 @@ fn read(path: &Path, overrides: &Overrides) -> Result<Read, SettingsError> {
 fn parse(path: &Path, text: &str, overrides: &Overrides) -> Result<Read, SettingsError> {
     let file: File = toml::from_str(text).map_err(|error| {
         let line = error.span().map_or(0, |span| {
-            text[..span.start.min(text.len())].lines().count().max(1)
+            let before = &text.as_bytes()[..span.start.min(text.len())];
+            1 + before.iter().filter(|byte| **byte == b'\n').count()
         });
         SettingsError::NotToml {
             path: path.to_owned(),

@@ -217,6 +217,7 @@ fn sense(reading: &GpuReading, now: Instant) -> (Option<Sensed>, Option<GpuProbl
 }
 
 /// Programs that hold a GPU as long as anybody is logged in, whatever else goes on.
+#[cfg(target_os = "linux")]
 const DESKTOP: [&str; 8] = [
     "Xorg",
     "Xwayland",
