@@ -35,8 +35,10 @@ impl Dockerd {
     pub fn go(&mut self) {
         self.process = None;
         let path = |name: &str| self.folder.join(name);
-        // A killed daemon leaves its pid file, which a later one takes for a running twin.
-        let _ = std::fs::remove_file(path("pid"));
+        // A killed daemon leaves pid files, its own and its containerd's, which a later one takes for running twins.
+        for stale in ["pid", "exec/containerd/containerd.pid"] {
+            let _ = std::fs::remove_file(path(stale));
+        }
         let mut command = Command::new("dockerd");
         command
             .args([
