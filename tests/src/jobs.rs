@@ -14,7 +14,7 @@ pub fn quick() -> String {
 /// A render that goes on until somebody stops it.
 pub fn endless() -> String {
     spec(
-        &["--width", "1280", "--height", "720", "--samples", "100000"],
+        &["--width", "1280", "--height", "720", "--samples", "10000"],
         "",
         "0.50",
     )
@@ -23,7 +23,7 @@ pub fn endless() -> String {
 /// As [`endless`], with more lines under `x-sublet`.
 pub fn endless_with(lines: &str) -> String {
     spec(
-        &["--width", "1280", "--height", "720", "--samples", "100000"],
+        &["--width", "1280", "--height", "720", "--samples", "10000"],
         lines,
         "0.50",
     )
