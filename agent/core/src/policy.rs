@@ -122,9 +122,17 @@ fn state_for(first: ReasonCode) -> RigState {
 fn reason(code: ReasonCode, text: impl Into<String>, remedy: impl Into<String>) -> Reason {
     Reason {
         code,
-        text: text.into(),
+        text: ended(text.into()),
         remedy: remedy.into(),
     }
+}
+
+/// With a full stop: what others report may come without one, and the remedy follows as a sentence of its own.
+fn ended(mut text: String) -> String {
+    if !text.ends_with(['.', '?']) {
+        text.push('.');
+    }
+    text
 }
 
 fn rig_reasons(memory: &Memory, facts: &Facts, now: Moment) -> Vec<Reason> {
@@ -277,7 +285,7 @@ fn sensor_reasons(memory: &Memory, settings: &Settings, gpu: &GpuFacts) -> Vec<R
 fn unknown(gpu: &GpuFacts, why: &str) -> Reason {
     reason(
         ReasonCode::ReadingUnknown,
-        format!("{} cannot be watched: {why}.", gpu.info.name),
+        format!("{} cannot be watched: {why}", gpu.info.name),
         "It is read again by itself; `sublet doctor` says more.",
     )
 }

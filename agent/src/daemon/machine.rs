@@ -2,7 +2,9 @@
 
 use crate::bench::{BenchResult, KERNEL_VERSION};
 use crate::probe;
-use crate::sensors::{self, Gpu, GpuReading, GpuWatch, Library, SensorError, Snapshot};
+use crate::sensors::{
+    self, Gpu, GpuKind, GpuReading, GpuWatch, Library, ProcessorLoad, SensorError, Snapshot,
+};
 use crate::settings::Limits;
 use crate::store::{BenchKey, Store};
 use std::collections::BTreeMap;
@@ -27,6 +29,8 @@ pub struct Machine {
     pub problems: Vec<String>,
     scores: BTreeMap<GpuId, BenchScore>,
     watch: Option<GpuWatch>,
+    processor: ProcessorLoad,
+    processor_percent: Option<u8>,
 }
 
 impl Machine {
@@ -69,6 +73,8 @@ impl Machine {
             problems,
             scores: BTreeMap::new(),
             watch,
+            processor: ProcessorLoad::default(),
+            processor_percent: None,
         })
     }
 
@@ -149,16 +155,41 @@ impl Machine {
             .collect()
     }
 
+    /// A second went by: a software adapter's load is the processor's.
+    pub fn second(&mut self) {
+        if self.gpus.iter().any(|gpu| gpu.kind == GpuKind::Software) {
+            self.processor_percent = self.processor.look();
+        }
+    }
+
     /// The last look at every GPU that can be watched.
     pub fn telemetry(&self, now: Instant) -> Vec<Telemetry> {
         let readings = self.readings();
         self.gpus
             .iter()
-            .filter_map(|gpu| {
-                let reading = reading_of(readings.as_deref(), gpu)?;
-                Some(reading.telemetry.to_wire(gpu.id.clone(), now))
+            .filter_map(|gpu| match reading_of(readings.as_deref(), gpu) {
+                Some(reading) => Some(reading.telemetry.to_wire(gpu.id.clone(), now)),
+                None if gpu.kind == GpuKind::Software => {
+                    self.processor_percent.map(|load| software(gpu, load))
+                }
+                None => None,
             })
             .collect()
+    }
+}
+
+/// What can be told of a software adapter.
+fn software(gpu: &Gpu, load_percent: u8) -> Telemetry {
+    Telemetry {
+        gpu: gpu.id.clone(),
+        temperature_c: None,
+        power_mw: None,
+        power_limit_mw: None,
+        load_percent: Some(load_percent),
+        memory_used_bytes: None,
+        fan_percent: None,
+        age_ms: 0,
+        problem: None,
     }
 }
 

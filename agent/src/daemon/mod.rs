@@ -267,6 +267,7 @@ impl Daemon {
 
     fn second(&mut self) {
         self.settings.look();
+        self.machine.second();
         self.take(Event::Tick);
     }
 

@@ -34,7 +34,7 @@ pub enum MarketError {
         why: String,
     },
     /// No connection, or it broke, or something in between answered for it.
-    #[error("the marketplace at {url} cannot be reached: {why}; the agent keeps trying")]
+    #[error("the marketplace at {url} cannot be reached: {why}")]
     Unreachable {
         /// Its address.
         url: String,
@@ -42,7 +42,7 @@ pub enum MarketError {
         why: String,
     },
     /// No answer, or no progress, for too long.
-    #[error("the marketplace at {url} did not answer within {after:?}; the agent keeps trying")]
+    #[error("the marketplace at {url} did not answer within {after:?}")]
     TooSlow {
         /// Its address.
         url: String,

@@ -6,6 +6,7 @@
 pub mod inventory;
 pub mod nvidia;
 pub mod pci;
+pub mod processor;
 pub mod reading;
 pub mod watch;
 
@@ -18,5 +19,6 @@ pub use inventory::{Gpu, GpuKind, inventory};
 pub use nvidia::{Library, NvidiaSensor, Snapshot};
 pub use nvidia_device::{GpuReading, GpuTelemetry, MemoryUse, NvidiaGpu, PowerLimits, ProcessUse};
 pub use pci::PciAddress;
+pub use processor::ProcessorLoad;
 pub use reading::{Reading, SensorError};
 pub use watch::GpuWatch;

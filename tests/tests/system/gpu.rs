@@ -7,8 +7,9 @@ use sublet_tests::market::{BRISK, Market};
 use sublet_tests::rig::{Rig, With};
 
 fn rig_with(folder: &Path, market: &Market, scenario: &Scenario) -> (Rig, nvml_sim::Stage) {
-    let stage =
-        nvml_sim::stage(&folder.join("nvml"), scenario).unwrap_or_else(|error| panic!("{error}"));
+    let nvml = folder.join("nvml");
+    std::fs::create_dir(&nvml).unwrap();
+    let stage = nvml_sim::stage(&nvml, scenario).unwrap_or_else(|error| panic!("{error}"));
     let library = stage.library().to_str().unwrap().to_owned();
     let with = With {
         env: vec![("SUBLET_NVML_LIBRARY".into(), library)],
