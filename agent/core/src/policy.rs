@@ -122,13 +122,20 @@ fn state_for(first: ReasonCode) -> RigState {
 fn reason(code: ReasonCode, text: impl Into<String>, remedy: impl Into<String>) -> Reason {
     Reason {
         code,
-        text: ended(text.into()),
+        text: sentence(&text.into()),
         remedy: remedy.into(),
     }
 }
 
-/// With a full stop: what others report may come without one, and the remedy follows as a sentence of its own.
-fn ended(mut text: String) -> String {
+/// As a sentence: what others report may begin small and end bare, and the remedy follows as a sentence of its own.
+fn sentence(text: &str) -> String {
+    let mut letters = text.chars();
+    let mut text: String = letters
+        .next()
+        .into_iter()
+        .flat_map(char::to_uppercase)
+        .collect();
+    text.push_str(letters.as_str());
     if !text.ends_with(['.', '?']) {
         text.push('.');
     }
@@ -181,16 +188,16 @@ fn rig_reasons(memory: &Memory, facts: &Facts, now: Moment) -> Vec<Reason> {
         )),
         Docker::Away(why) => reasons.push(reason(
             ReasonCode::DockerUnavailable,
-            format!("Docker does not answer: {why}"),
-            "Start Docker; it is tried again by itself.",
+            why.clone(),
+            "It is asked again by itself.",
         )),
     }
     if !facts.market.connected {
-        let why = facts.market.problem.as_deref().unwrap_or("no session yet");
+        let why = facts.market.problem.clone();
         reasons.push(reason(
             ReasonCode::MarketUnreachable,
-            format!("The marketplace does not answer: {why}"),
-            "It is tried again by itself.",
+            why.unwrap_or_else(|| "The marketplace has not answered yet.".to_owned()),
+            "It is asked again by itself.",
         ));
     }
     reasons

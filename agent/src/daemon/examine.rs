@@ -61,11 +61,11 @@ fn market(inside: &Inside) -> Check {
             None,
         );
     }
-    let why = market.problem.as_deref().unwrap_or("no answer yet");
+    let problem = market.problem.clone();
     check(
         "Marketplace",
         Verdict::Bad,
-        format!("{}: {why}", inside.market_url),
+        problem.unwrap_or_else(|| format!("{} has not answered yet", inside.market_url)),
         purpose,
         Some("Check the address and this machine's network; it is tried again by itself."),
     )

@@ -94,7 +94,7 @@ pub fn client(base: &Url, patience: Patience) -> Result<reqwest::Client, MarketE
         builder = builder.https_only(true);
     }
     builder.build().map_err(|error| MarketError::NoClient {
-        why: causes(&error),
+        why: root_cause(&error),
     })
 }
 
@@ -120,7 +120,7 @@ impl Call<'_> {
         } else {
             MarketError::Unreachable {
                 url: self.url.to_owned(),
-                why: causes(&error.without_url()),
+                why: root_cause(&error.without_url()),
             }
         }
     }
@@ -186,15 +186,13 @@ impl Call<'_> {
     }
 }
 
-/// An error and all that lies below it, outermost first, without the URL that reqwest repeats.
-pub fn causes(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut below = error.source();
-    while let Some(cause) = below {
-        text = format!("{text}: {cause}");
-        below = cause.source();
+/// What lies at the bottom of an error: the layers above it only say that they met it.
+pub fn root_cause(error: &dyn std::error::Error) -> String {
+    let mut deepest = error;
+    while let Some(below) = deepest.source() {
+        deepest = below;
     }
-    text
+    deepest.to_string()
 }
 
 #[cfg(test)]
