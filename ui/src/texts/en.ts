@@ -65,6 +65,7 @@ export const en = {
     noProgress: "This job does not tell how far it is.",
     openJob: (job: string) => `Open ${job}`,
     reasons: "Why it does not rent",
+    otherReasons: "What else keeps it from renting",
     gpus: "GPUs",
     noGpus: "No GPU was found. `sublet doctor` says where it looked.",
     noReadings: "No readings: this is not a graphics card.",

@@ -1,0 +1,107 @@
+import { existsSync, mkdirSync, readFileSync } from "node:fs";
+import { createRequire } from "node:module";
+import { delimiter, join } from "node:path";
+import type { AxeResults } from "axe-core";
+import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+
+const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
+const FLAGS = [
+  "--no-sandbox",
+  "--disable-gpu",
+  "--disable-quic",
+  "--no-first-run",
+  "--disable-background-networking",
+  "--disable-component-update",
+  "--disable-sync",
+];
+const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+const UI = join(import.meta.dirname, "..");
+
+/** `npm run pictures` renews those of the documentation; other runs leave theirs beside the build. */
+const PICTURES = process.env["SUBLET_PICTURES"] ? join(UI, "..", "docs", "pictures") : join(UI, "dist-pictures");
+
+export const SCHEMES = ["light", "dark"] as const;
+
+function program(): string {
+  const folders = (process.env["PATH"] ?? "").split(delimiter);
+  const found = NAMES.flatMap((name) => folders.map((folder) => join(folder, name))).find((path) => existsSync(path));
+  if (found === undefined) throw new Error("no Chromium on this machine: run these tests with `cargo xtask test ui`");
+  return found;
+}
+
+/** An owner's browser, and everything that went wrong in its pages. */
+export class Owner {
+  readonly #browser: Browser;
+  readonly #context: BrowserContext;
+  readonly page: Page;
+  /** Script errors, and what the content policy refused. */
+  readonly faults: string[];
+
+  private constructor(browser: Browser, context: BrowserContext, page: Page, faults: string[]) {
+    this.#browser = browser;
+    this.#context = context;
+    this.page = page;
+    this.faults = faults;
+  }
+
+  static async sitDown(): Promise<Owner> {
+    const env = { ...process.env, FONTCONFIG_FILE: join(UI, "tests", "fonts.conf") } as Record<string, string>;
+    const browser = await chromium.launch({ executablePath: program(), args: FLAGS, env });
+    const context = await browser.newContext({ viewport: { width: 900, height: 720 }, acceptDownloads: true });
+    context.setDefaultTimeout(30_000);
+    const page = await context.newPage();
+    const faults: string[] = [];
+    page.on("pageerror", (error) => faults.push(error.message));
+    page.on("console", (message) => {
+      if (message.text().includes("Content Security Policy")) faults.push(message.text());
+    });
+    return new Owner(browser, context, page, faults);
+  }
+
+  /** Another window of the same browser, which knows nothing of the first one's tab. */
+  newWindow(): Promise<Page> {
+    return this.#context.newPage();
+  }
+
+  /** The sentence that leads the page, once it fits. */
+  async reads(sentence: RegExp): Promise<string> {
+    const heading = this.page.getByRole("heading", { level: 1 }).filter({ hasText: sentence });
+    await heading.waitFor();
+    return heading.innerText();
+  }
+
+  async press(button: string | RegExp): Promise<void> {
+    await this.page.getByRole("button", { name: button }).click();
+  }
+
+  async goTo(page: "Home" | "Jobs" | "Wallet"): Promise<void> {
+    await this.page.getByRole("navigation").getByRole("link", { name: page }).click();
+  }
+
+  /** Takes the page's picture in light and dark; returns what axe finds wrong with it in either. */
+  async picture(name: string): Promise<string[]> {
+    mkdirSync(PICTURES, { recursive: true });
+    const wrong: string[] = [];
+    for (const colorScheme of SCHEMES) {
+      await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
+      await this.page.screenshot({ path: join(PICTURES, `${name}-${colorScheme}.png`), fullPage: true });
+      wrong.push(...(await this.#axe()).map((violation) => `${colorScheme}: ${violation}`));
+    }
+    return wrong;
+  }
+
+  /** Content may not be wider than the window. */
+  overflows(): Promise<boolean> {
+    return this.page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
+  }
+
+  async leave(): Promise<void> {
+    await this.#browser.close();
+  }
+
+  async #axe(): Promise<string[]> {
+    await this.page.evaluate(AXE);
+    const { violations } = (await this.page.evaluate("axe.run()")) as AxeResults;
+    return violations.flatMap(({ id, nodes }) => nodes.map((node) => `${id}: ${node.html} ${node.failureSummary}`));
+  }
+}

@@ -1,0 +1,174 @@
+import { readFileSync } from "node:fs";
+import { afterAll, beforeAll, expect, onTestFailed, test } from "vitest";
+import { steadyUsd, usd } from "../src/format";
+import { Owner } from "./browser";
+import { until } from "./programs";
+import { World } from "./world";
+
+const SOON_MS = 30_000;
+const HOUR_MS = 3_600_000;
+
+let world: World;
+let owner: Owner;
+let link: string;
+
+beforeAll(async () => {
+  world = new World();
+  link = await world.open();
+  owner = await Owner.sitDown();
+});
+
+afterAll(async () => {
+  await owner?.leave();
+  await world?.close();
+});
+
+function story(name: string, tell: () => Promise<void>): void {
+  test(name, async () => {
+    onTestFailed(async () => {
+      console.log(world.logs());
+      await owner.picture("failed");
+    });
+    await tell();
+    expect(owner.faults).toEqual([]);
+  });
+}
+
+story("before the agent runs, every page says so and how to start it", async () => {
+  await owner.page.goto(link);
+  await owner.reads(/^The agent is not running\.$/);
+  await owner.page.getByText("sublet run").waitFor();
+  expect(owner.page.url()).not.toContain("token");
+  expect(await owner.picture("home-without-agent")).toEqual([]);
+  await owner.goTo("Wallet");
+  await owner.page.getByRole("alert").getByText("The agent is not running.").waitFor();
+  expect(await owner.picture("wallet-without-agent")).toEqual([]);
+  await owner.goTo("Home");
+});
+
+story("home finds the agent by itself, and says that its GPU must be measured", async () => {
+  await world.startAgent();
+  await owner.reads(/^Needs you\..*has no benchmark/);
+  await owner.page.getByText("http://127.0.0.1").waitFor();
+  expect(await owner.picture("home-first")).toEqual([]);
+  for (const [page, sentence] of [
+    ["Jobs", /^No jobs yet\.$/],
+    ["Wallet", /^Nothing earned yet\.$/],
+  ] as const) {
+    await owner.goTo(page);
+    await owner.reads(sentence);
+    expect(await owner.picture(`${page.toLowerCase()}-empty`)).toEqual([]);
+  }
+  await owner.goTo("Home");
+});
+
+story("the benchmark starts from the page, shows how far it is, and the GPU is ready to rent", async () => {
+  await owner.press("Run the benchmark");
+  await owner.page.getByRole("progressbar", { name: "Progress of the benchmark" }).waitFor();
+  expect(await owner.picture("home-benchmark")).toEqual([]);
+  await owner.reads(/^Ready to rent/);
+  expect((await world.status()).state).toBe("ready");
+  expect(await owner.picture("home-ready")).toEqual([]);
+});
+
+story("pausing and resuming from the page is what the command line sees", async () => {
+  await owner.press("Pause for 1 hour");
+  await owner.reads(/^Yours\. You paused renting\.$/);
+  const { pause, state } = await world.status();
+  expect(state).toBe("yours");
+  expect(Math.abs((pause?.until_ms ?? 0) - Date.now() - HOUR_MS)).toBeLessThan(60_000);
+  expect(await owner.picture("home-paused")).toEqual([]);
+  await owner.press("Resume renting");
+  await owner.reads(/^Ready to rent/);
+  expect((await world.status()).pause ?? null).toBeNull();
+});
+
+story("a job that runs is on the page with its progress, and pausing asks before it is lost", async () => {
+  await world.submit("evening", 120);
+  await owner.reads(/^Renting/);
+  const progress = owner.page.getByRole("progressbar", { name: "Progress of evening" });
+  await until("a third of the job", SOON_MS, async () =>
+    Number(await progress.getAttribute("value")) >= 333 ? true : undefined,
+  );
+  await owner.page.getByText("no network").waitFor();
+  expect(await owner.picture("home-renting")).toEqual([]);
+
+  await owner.press("Pause for 1 hour");
+  await owner.page.getByText("Pausing ends evening now.").waitFor();
+  await owner.press("Keep renting");
+  const { state, pause } = await world.status();
+  expect([state, pause ?? null]).toEqual(["renting", null]);
+
+  await owner.goTo("Jobs");
+  await owner.reads(/^One job, and it is under way\.$/);
+  await owner.press(/^evening Running/);
+  await owner.page.getByRole("region", { name: "The end of its output" }).waitFor();
+});
+
+story("a job that ended is in the list with its ending, its digest and its output", async () => {
+  await owner.reads(/^One job so far\.$/);
+  await owner.page.getByRole("button", { name: /^evening Paid/ }).waitFor();
+  await owner.page.getByText(/@sha256:[0-9a-f]{64}/).waitFor();
+  await owner.page.getByText("/out/picture.png").waitFor();
+  const log = owner.page.getByRole("region", { name: "The end of its output" });
+  expect((await log.innerText()).trim()).not.toBe("");
+  expect(await owner.picture("jobs")).toEqual([]);
+});
+
+story("the wallet shows the earning, opens it to its voucher, and agrees with the command line", async () => {
+  const wallet = await until("a proven wallet", SOON_MS, async () => {
+    const now = await world.wallet();
+    return now.net > 0 && now.unproven === 0 ? now : undefined;
+  });
+  await owner.goTo("Wallet");
+  await owner.reads(new RegExp(`^You have earned \\${usd(wallet.net)}\\. A voucher proves all of it\\.$`));
+  await owner.page.getByText(steadyUsd(wallet.gross), { exact: true }).waitFor();
+  await owner.press(/^evening Proven/);
+  await owner.page.getByText(wallet.voucher?.signature ?? "no voucher").waitFor();
+  expect(await owner.picture("wallet")).toEqual([]);
+
+  const download = owner.page.waitForEvent("download");
+  await owner.press("Export as CSV");
+  const file = await download;
+  expect(file.suggestedFilename()).toBe("sublet-earnings.csv");
+  expect(readFileSync(await file.path(), "utf8")).toBe(await world.walletCsv());
+});
+
+story("an agent that is killed is said to be away, what was known stays, and it comes back by itself", async () => {
+  await owner.goTo("Home");
+  const earned = steadyUsd((await world.status()).today);
+  await owner.reads(/^Ready to rent/);
+  await world.killAgent();
+  await owner.reads(/^The agent is not running\.$/);
+  await owner.page.getByText(/^What you see is from \d\d:\d\d\.$/).waitFor();
+  await owner.page.getByText(earned, { exact: true }).waitFor();
+  expect(await owner.picture("home-agent-away")).toEqual([]);
+  await world.startAgent();
+  await owner.reads(/^Ready to rent/);
+});
+
+story("without the link's token, a window gets nothing but the reason", async () => {
+  const stranger = await owner.newWindow();
+  await stranger.goto(link.replace(/#.*/, ""));
+  await stranger.getByRole("heading", { name: "This link has expired." }).waitFor();
+  expect(await stranger.getByText("Earned today").count()).toBe(0);
+  await stranger.close();
+});
+
+story("the keyboard reaches everything, and a narrow window loses nothing", async () => {
+  await owner.page.reload();
+  await owner.reads(/^Ready to rent/);
+  const reached: string[] = [];
+  for (let step = 0; step < 5; step++) {
+    await owner.page.keyboard.press("Tab");
+    reached.push(await owner.page.evaluate(() => document.activeElement?.textContent?.trim() ?? ""));
+  }
+  expect(reached).toEqual(["Skip to the page", "Home", "Jobs", "Wallet", "Pause for 1 hour"]);
+  await owner.page.setViewportSize({ width: 360, height: 720 });
+  for (const page of ["Home", "Jobs", "Wallet"] as const) {
+    await owner.goTo(page);
+    await owner.page.getByRole("heading", { level: 1 }).waitFor();
+    expect(await owner.overflows()).toBe(false);
+    expect(await owner.picture(`narrow-${page.toLowerCase()}`)).toEqual([]);
+  }
+});
