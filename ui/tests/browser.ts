@@ -14,6 +14,7 @@ const FLAGS = [
   "--disable-component-update",
   "--disable-sync",
 ];
+const SOON_MS = 30_000;
 const AXE = readFileSync(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
 const UI = join(import.meta.dirname, "..");
 
@@ -48,7 +49,7 @@ export class Owner {
     const env = { ...process.env, FONTCONFIG_FILE: join(UI, "tests", "fonts.conf") } as Record<string, string>;
     const browser = await chromium.launch({ executablePath: program(), args: FLAGS, env });
     const context = await browser.newContext({ viewport: { width: 900, height: 720 }, acceptDownloads: true });
-    context.setDefaultTimeout(30_000);
+    context.setDefaultTimeout(SOON_MS);
     const page = await context.newPage();
     const faults: string[] = [];
     page.on("pageerror", (error) => faults.push(error.message));
@@ -64,9 +65,9 @@ export class Owner {
   }
 
   /** The sentence that leads the page, once it fits. */
-  async reads(sentence: RegExp): Promise<string> {
+  async reads(sentence: RegExp, withinMs = SOON_MS): Promise<string> {
     const heading = this.page.getByRole("heading", { level: 1 }).filter({ hasText: sentence });
-    await heading.waitFor();
+    await heading.waitFor({ timeout: withinMs });
     return heading.innerText();
   }
 

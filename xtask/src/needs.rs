@@ -124,6 +124,12 @@ pub const NEEDS: &[Need] = {
             Program(CHROMIUM),
             "shows the pages to their tests",
         ),
+        need(
+            Pages,
+            "fonts-inter",
+            Installed,
+            "what the pages' pictures are set in",
+        ),
         need(Pages, "nodejs", Program(&["node"]), "builds the pages"),
         need(
             Pages,

@@ -42,13 +42,13 @@ impl Group {
             Group::Fmt => &[],
             Group::Clippy => &[Purpose::Build],
             Group::Unit | Group::System => &[Purpose::Build, Purpose::Run, Purpose::Test],
-            Group::Ui => &[Purpose::Pages],
+            Group::Ui => &[Purpose::Build, Purpose::Run, Purpose::Pages],
         }
     }
 
     /// Whether its tests meet Docker, a registry and our own programs.
     fn needs_ground(self) -> bool {
-        matches!(self, Group::Unit | Group::System)
+        matches!(self, Group::Unit | Group::System | Group::Ui)
     }
 }
 
@@ -221,7 +221,8 @@ impl Tests<'_> {
             .in_task(self.console, &self.folders.logs())
     }
 
-    fn pages(&self) -> anyhow::Result<()> {
+    /// Told against our own programs in a real browser, so on the same ground as the whole-system tests.
+    fn pages(&mut self) -> anyhow::Result<()> {
         let pages = self.folders.root().join("ui");
         let npm = |words: &[&str]| {
             let mut command = Command::new("npm");
@@ -233,7 +234,11 @@ impl Tests<'_> {
         Run::new("Fetching what the pages are built with", npm(&["ci"]))
             .again_with(again)
             .in_task(self.console, &logs)?;
-        Run::new("Testing the pages", npm(&["test"]))
+        let mut tests = npm(&["test"]);
+        for (name, value) in self.ground()? {
+            tests.env(name, value);
+        }
+        Run::new("Building and testing the pages", tests)
             .again_with(again)
             .in_task(self.console, &logs)
     }
