@@ -1,4 +1,5 @@
 import { readFileSync } from "node:fs";
+import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFailed, test } from "vitest";
 import { steadyUsd, usd } from "../src/format";
 import { Owner } from "./browser";
@@ -36,6 +37,10 @@ function story(name: string, tell: () => Promise<void>): void {
   });
 }
 
+async function reaches(progress: Locator, permille: number): Promise<true | undefined> {
+  return Number(await progress.getAttribute("value")) >= permille ? true : undefined;
+}
+
 story("before the agent runs, every page says so and how to start it", async () => {
   await owner.page.goto(link);
   await owner.reads(/^The agent is not running\.$/);
@@ -66,7 +71,9 @@ story("home finds the agent by itself, and says that its GPU must be measured", 
 
 story("the benchmark starts from the page, shows how far it is, and the GPU is ready to rent", async () => {
   await owner.press("Run the benchmark");
-  await owner.page.getByRole("progressbar", { name: "Progress of the benchmark" }).waitFor();
+  await owner.reads(/^Measuring your GPU\.$/);
+  const progress = owner.page.getByRole("progressbar", { name: "Progress of the benchmark" });
+  await until("a fifth of the benchmark", SOON_MS, () => reaches(progress, 200));
   expect(await owner.picture("home-benchmark")).toEqual([]);
   await owner.reads(/^Ready to rent/);
   expect((await world.status()).state).toBe("ready");
@@ -89,9 +96,7 @@ story("a job that runs is on the page with its progress, and pausing asks before
   await world.submit("evening", 100);
   await owner.reads(/^Renting/);
   const progress = owner.page.getByRole("progressbar", { name: "Progress of evening" });
-  await until("a third of the job", SOON_MS, async () =>
-    Number(await progress.getAttribute("value")) >= 333 ? true : undefined,
-  );
+  await until("a third of the job", SOON_MS, () => reaches(progress, 333));
   await owner.page.getByText("no network").waitFor();
   expect(await owner.picture("home-renting")).toEqual([]);
 

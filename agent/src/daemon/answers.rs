@@ -225,18 +225,30 @@ fn open_leases<T>(memory: &Memory, view: impl Fn(&Lease) -> T) -> Vec<T> {
     memory.leases.values().map(view).collect()
 }
 
+fn memory(bytes: u64) -> String {
+    match bytes >> 20 {
+        mib if mib >= 1024 && mib % 1024 == 0 => format!("{} GiB of memory", mib / 1024),
+        mib => format!("{mib} MiB of memory"),
+    }
+}
+
+fn cores(milli: u32) -> String {
+    if milli == 1000 {
+        return "1 CPU core".to_owned();
+    }
+    let text = format!("{}.{:03}", milli / 1000, milli % 1000);
+    let shown = text.trim_end_matches('0').trim_end_matches('.');
+    format!("{shown} CPU cores")
+}
+
 /// What a job may reach, in words, from its terms.
 fn reach(lease: &Lease) -> Vec<String> {
     let spec = &lease.grant.spec;
     let gpus = &lease.grant.gpus;
     let mut reach = vec![
         "no network".to_owned(),
-        format!("{} MiB of memory", spec.memory_bytes >> 20),
-        format!(
-            "{}.{:03} CPU cores",
-            spec.cpu_milli / 1000,
-            spec.cpu_milli % 1000
-        ),
+        memory(spec.memory_bytes),
+        cores(spec.cpu_milli),
     ];
     reach.extend(
         spec.output_folder()
@@ -244,4 +256,19 @@ fn reach(lease: &Lease) -> Vec<String> {
     );
     reach.extend(gpus.iter().map(|gpu| format!("GPU {gpu}")));
     reach
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_job_may_reach_is_said_in_plain_figures() {
+        assert_eq!(cores(1000), "1 CPU core");
+        assert_eq!(cores(1500), "1.5 CPU cores");
+        assert_eq!(cores(20_000), "20 CPU cores");
+        assert_eq!(cores(125), "0.125 CPU cores");
+        assert_eq!(memory(2 << 30), "2 GiB of memory");
+        assert_eq!(memory(1536 << 20), "1536 MiB of memory");
+    }
 }
