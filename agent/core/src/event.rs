@@ -18,6 +18,11 @@ pub enum Event {
     Resume,
     /// The marketplace asks for something.
     Command(Command),
+    /// A session with the marketplace is open.
+    SessionOpened {
+        /// How long the marketplace may be silent before jobs are stopped, in ms.
+        fence_ms: u64,
+    },
     /// The marketplace answered a heartbeat.
     Answered {
         /// How far running leases are covered.

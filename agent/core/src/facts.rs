@@ -78,10 +78,8 @@ pub enum Docker {
 pub struct MarketFacts {
     /// The last request was answered within a session.
     pub connected: bool,
-    /// When it last answered, on the monotonic clock; the agent's start where it never did.
-    pub last_answer_mono_ms: u64,
-    /// How long it may be silent before jobs are stopped, in ms; absent before the first session.
-    pub fence_ms: Option<u64>,
+    /// When it last answered, on the monotonic clock; absent where it has not since the agent started.
+    pub last_answer_mono_ms: Option<u64>,
     /// What went wrong last, in words.
     pub problem: Option<String>,
 }

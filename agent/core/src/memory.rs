@@ -18,6 +18,13 @@ pub struct Memory {
     pub commands_seen: u64,
     /// GPUs that are too hot and have not cooled down far enough yet.
     pub cooling: BTreeSet<GpuId>,
+    /// How long the marketplace may be silent before jobs are stopped, in ms; absent before the first session.
+    #[serde(default)]
+    pub fence_ms: Option<u64>,
+    /// When the marketplace last answered while anything was rented, ms since 1970: a restart may not lengthen its
+    /// silence.
+    #[serde(default)]
+    pub heard_wall_ms: u64,
     /// Containers at start-up have been matched with leases; before that nothing new is taken.
     #[serde(skip)]
     pub reconciled: bool,

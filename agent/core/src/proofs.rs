@@ -103,7 +103,7 @@ fn apply(world: &mut World, act: Act) -> Vec<Effect> {
         Act::Crash => {
             let stored = serde_json::to_string(&world.memory).unwrap();
             world.memory = serde_json::from_str(&stored).unwrap();
-            world.facts.market.last_answer_mono_ms = world.now.mono_ms;
+            world.facts.market.last_answer_mono_ms = Some(world.now.mono_ms);
         }
     }
     world.send(Event::Tick)
@@ -191,7 +191,7 @@ proptest! {
             apply(&mut world, act);
         }
         world.facts = fine();
-        world.facts.market.last_answer_mono_ms = world.now.mono_ms;
+        world.facts.market.last_answer_mono_ms = Some(world.now.mono_ms);
         // The renter cancels everything, and the outside does what it is asked to.
         let mut waiting: Vec<Effect> = Vec::new();
         for (at, lease) in LEASES.iter().enumerate() {

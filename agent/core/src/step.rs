@@ -75,7 +75,12 @@ impl Turn<'_> {
                 self.effects.push(Effect::Report);
             }
             Event::Command(command) => self.command(command),
+            Event::SessionOpened { fence_ms } => {
+                self.memory.fence_ms = Some(fence_ms);
+                self.heard();
+            }
             Event::Answered { funding, settled } => {
+                self.heard();
                 for funding in funding {
                     if let Some(lease) = self.memory.leases.get_mut(&funding.lease) {
                         lease.funded_ms = lease.funded_ms.max(funding.funded_ms);
@@ -95,6 +100,25 @@ impl Turn<'_> {
             }
             Event::Container { lease, news } => self.news(&lease, news),
             Event::Reconciled(found) => self.reconcile(found),
+        }
+    }
+
+    /// Keeps the time of an answer while it matters to a lease; at rest nothing needs to be stored.
+    fn heard(&mut self) {
+        if !self.memory.leases.is_empty() {
+            self.memory.heard_wall_ms = self.now.wall_ms.saturating_sub(self.silent_ms());
+        }
+    }
+
+    /// For how long the marketplace has been silent. Before its first answer since the agent started only the wall
+    /// clock can tell; it may have been set, but a restart may not give a lost job more time.
+    fn silent_ms(&self) -> u64 {
+        match self.facts.market.last_answer_mono_ms {
+            Some(last) => self.now.mono_ms.saturating_sub(last),
+            None => self
+                .now
+                .mono_ms
+                .max(self.now.wall_ms.saturating_sub(self.memory.heard_wall_ms)),
         }
     }
 
@@ -134,6 +158,7 @@ impl Turn<'_> {
             }
         };
         self.memory.leases.insert(id, lease);
+        self.heard();
         self.effects.push(Effect::Report);
     }
 
@@ -298,9 +323,8 @@ impl Turn<'_> {
             self.memory.pause = None;
             self.effects.push(Effect::Report);
         }
-        let market = &self.facts.market;
-        let silent_ms = now.mono_ms.saturating_sub(market.last_answer_mono_ms);
-        let fenced = market.fence_ms.is_some_and(|fence| silent_ms > fence);
+        let silent_ms = self.silent_ms();
+        let fenced = self.memory.fence_ms.is_some_and(|fence| silent_ms > fence);
         let ids: Vec<LeaseId> = self.memory.leases.keys().cloned().collect();
         for id in ids {
             let Some(lease) = self.memory.leases.get_mut(&id) else {

@@ -264,6 +264,34 @@ fn a_silent_marketplace_fences_the_job_before_it_is_given_away() {
 }
 
 #[test]
+fn a_restart_does_not_lengthen_the_marketplaces_silence() {
+    let mut world = World::new();
+    world.facts.market.last_answer_mono_ms = Some(world.now.mono_ms);
+    world.run("l", "gpu-a");
+    let stored = serde_json::to_string(&world.memory).unwrap();
+    let restart = |away_ms: u64| {
+        let mut again = World::new();
+        again.memory = serde_json::from_str(&stored).unwrap();
+        again.facts.market.connected = false;
+        again.facts.market.last_answer_mono_ms = None;
+        again.now.mono_ms = 500;
+        again.now.wall_ms = world.now.wall_ms + away_ms;
+        let state = FoundState::Running { ran_ms: away_ms };
+        let lease = lease_id("l");
+        let effects = again.send(Event::Reconciled(vec![FoundContainer { lease, state }]));
+        (again, effects)
+    };
+    let (_, effects) = restart(72_000);
+    assert!(matches!(effects[..], [Effect::Watch { .. }]), "{effects:?}");
+    let (again, effects) = restart(72_001);
+    assert!(effects.contains(&kill("l")), "{effects:?}");
+    assert_eq!(
+        again.lease("l").ending.as_ref().unwrap().code,
+        EndCode::Fenced
+    );
+}
+
+#[test]
 fn exits_are_told_apart() {
     for (code, out_of_memory, expected) in [
         (3, false, EndCode::JobFailed),

@@ -54,8 +54,7 @@ pub fn fine() -> Facts {
         docker: Docker::Here(SandboxFacts::default()),
         market: MarketFacts {
             connected: true,
-            last_answer_mono_ms: 0,
-            fence_ms: Some(72_000),
+            last_answer_mono_ms: Some(0),
             problem: None,
         },
         host: HostLimits {
@@ -134,6 +133,7 @@ impl World {
                 wall_ms: 1_700_000_000_000,
             },
         };
+        world.send(Event::SessionOpened { fence_ms: 72_000 });
         world.send(Event::Reconciled(Vec::new()));
         world
     }
@@ -157,7 +157,7 @@ impl World {
     pub fn pass(&mut self, ms: u64) -> Vec<Effect> {
         self.now.mono_ms += ms;
         self.now.wall_ms += ms;
-        self.facts.market.last_answer_mono_ms = self.now.mono_ms;
+        self.facts.market.last_answer_mono_ms = Some(self.now.mono_ms);
         self.send(Event::Tick)
     }
 

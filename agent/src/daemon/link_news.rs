@@ -29,7 +29,7 @@ impl Daemon {
 
     fn good_answer(&mut self, sent: std::time::Instant) {
         let mono_ms = self.clock.mono_of(sent);
-        self.market.last_answer_mono_ms = self.market.last_answer_mono_ms.max(mono_ms);
+        self.market.last_answer_mono_ms = self.market.last_answer_mono_ms.max(Some(mono_ms));
         self.market.connected = true;
         self.market.problem = None;
         self.market_wall_ms = Some(self.clock.now().wall_ms);
@@ -42,11 +42,12 @@ impl Daemon {
             self.ledger_problem = Some(error.to_string());
         }
         self.good_answer(asked);
-        self.market.fence_ms = Some(session.fence_ms);
         self.channel = Some(session.channel);
         self.fee = Some(session.fee);
         self.owner_needed = None;
-        self.take(Event::Tick);
+        self.take(Event::SessionOpened {
+            fence_ms: session.fence_ms,
+        });
     }
 
     fn lost(&mut self, error: &MarketError) {

@@ -166,8 +166,7 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         owner_needed: None,
         market: MarketFacts {
             connected: false,
-            last_answer_mono_ms: 0,
-            fence_ms: None,
+            last_answer_mono_ms: None,
             problem: None,
         },
         market_wall_ms: None,

@@ -109,9 +109,11 @@ impl MarketError {
         )
     }
 
-    /// The same call may well succeed later, with nothing changed by anybody here.
+    /// The same call may well succeed later, with nothing changed by anybody here: the marketplace is back by then,
+    /// or the link has opened the next session.
     pub fn may_pass(&self) -> bool {
         match self {
+            error if error.is_session_over() => true,
             Self::Unreachable { .. } | Self::TooSlow { .. } => true,
             Self::Refused(problem) => matches!(
                 problem.code,
