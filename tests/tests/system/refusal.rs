@@ -1,5 +1,6 @@
 //! Bad input gets a clear error, and nothing is lost.
 
+use std::process::Command;
 use std::time::Duration;
 use sublet_tests::jobs;
 use sublet_tests::market::{BRISK, Market};
@@ -111,4 +112,78 @@ fn plain_http_to_another_machine_is_refused() {
     let said = run(&mut rig.command());
     assert_ne!(said.code, 0, "{said:?}");
     assert!(said.err.contains("https"), "{said:?}");
+}
+
+/// A disk of its own, a few megabytes small, mounted for one test.
+struct SmallDisk(std::path::PathBuf);
+
+impl SmallDisk {
+    fn mount(at: &std::path::Path) -> Self {
+        std::fs::create_dir_all(at).unwrap();
+        let said = run(Command::new("mount")
+            .args(["-t", "tmpfs", "-o", "size=4m", "tmpfs"])
+            .arg(at));
+        assert_eq!(
+            said.code, 0,
+            "this test mounts a small disk, which takes root: {said:?}"
+        );
+        Self(at.to_owned())
+    }
+
+    /// Writes until nothing more fits.
+    fn fill(&self) -> std::path::PathBuf {
+        let path = self.0.join("filling");
+        let mut file = std::fs::File::create(&path).unwrap();
+        while std::io::Write::write_all(&mut file, &[1; 512]).is_ok() {}
+        path
+    }
+}
+
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        let said = run(Command::new("umount").arg("--lazy").arg(&self.0));
+        if said.code != 0 && !std::thread::panicking() {
+            panic!("the small disk could not be unmounted: {said:?}");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_told_and_nothing_new_is_rented_until_there_is_room() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = Market::start(&folder.path().join("market"), BRISK, "1.00");
+    let disk = SmallDisk::mount(&folder.path().join("small"));
+    let mut rig = Rig::new(&folder.path().join("small"), &market.url, With::default());
+    rig.start();
+    let filling = disk.fill();
+    let said = rig.run(&["pause"]);
+    assert_ne!(
+        said.code, 0,
+        "a pause that a restart would forget is not simply a success: {said:?}"
+    );
+    assert!(said.err.contains("could not be stored"), "{said:?}");
+    let status = rig.until_status("the reason", |s| {
+        s["gpus"][0]["reasons"]
+            .to_string()
+            .contains("ledger_unwritable")
+    });
+    assert!(
+        status["pause"].is_object(),
+        "the pause holds all the same: {status}"
+    );
+
+    std::fs::remove_file(filling).unwrap();
+    rig.until_status("room again", |s| {
+        !s["gpus"][0]["reasons"]
+            .to_string()
+            .contains("ledger_unwritable")
+    });
+    rig.kill_dead();
+    rig.start();
+    assert!(
+        rig.json("status")["pause"].is_object(),
+        "stored once there was room"
+    );
+    rig.process = None;
+    drop(disk);
 }
