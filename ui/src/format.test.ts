@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { bytes, duration, fee, percentOf, shortImage, steadyUsd, usd, when } from "./format";
+import { bytes, capital, duration, fee, percentOf, steadyUsd, usd, when } from "./format";
 
 test("an amount is exact, with two decimals at least", () => {
   expect(usd(0)).toBe("$0.00");
@@ -30,7 +30,6 @@ test("a moment has its day unless it is today", () => {
   expect(when(noon, noon + 86_400_000)).toBe("21 Nov 2026, 12:05");
 });
 
-test("a digest is shortened, a name is not", () => {
-  const digest = `sha256:${"0123456789abcdef".repeat(4)}`;
-  expect(shortImage(`rooms/sunlit@${digest}`)).toBe("rooms/sunlit@sha256:0123456789ab…");
+test("a line begins with a capital", () => {
+  expect(capital("rents from $0.20")).toBe("Rents from $0.20");
 });

@@ -69,7 +69,7 @@ export function clock(ms: number): string {
   return new Intl.DateTimeFormat(t.locale, { hour: "2-digit", minute: "2-digit" }).format(ms);
 }
 
-/** `sha256:0123456789ab…` of an image by digest, for a line that has little room. */
-export function shortImage(image: string): string {
-  return image.replace(/(@sha256:[0-9a-f]{12})[0-9a-f]+$/, "$1…");
+/** The beginning of a line. */
+export function capital(text: string): string {
+  return text.charAt(0).toLocaleUpperCase(t.locale) + text.slice(1);
 }

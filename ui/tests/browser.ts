@@ -91,6 +91,8 @@ export class Owner {
     const folder = folderFor(name);
     mkdirSync(folder, { recursive: true });
     const wrong: string[] = [];
+    // The mouse of the last click would leave something highlighted.
+    await this.page.mouse.move(0, 0);
     for (const colorScheme of SCHEMES) {
       await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       await this.page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`), fullPage: true });
