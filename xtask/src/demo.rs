@@ -15,6 +15,7 @@ use crate::machine;
 use crate::packages::{self, Purpose};
 use crate::process::Life;
 use parties::Parties;
+pub use parties::write_keys;
 
 pub fn demo(console: &Console, args: &DemoArgs) -> anyhow::Result<ExitCode> {
     let folders = Folders::find()?;

@@ -4,10 +4,6 @@
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum Bar {
     AtLeast(f64),
-    #[allow(
-        dead_code,
-        reason = "times and memory, which are measured next, have such bars"
-    )]
     AtMost(f64),
     /// Told for what it is worth.
     None,

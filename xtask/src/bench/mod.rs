@@ -1,8 +1,12 @@
 //! `cargo xtask bench`: the figures of docs/benchmarks.md, each beside a peer or a limit measured in the same run.
 
 mod figure;
+mod footprint;
 mod heartbeats;
 mod page;
+mod rented;
+mod rest;
+mod start;
 
 use std::process::ExitCode;
 
@@ -29,11 +33,23 @@ struct Measure {
     take: fn(&Bench) -> anyhow::Result<Vec<Figure>>,
 }
 
-const MEASURES: [Measure; 1] = [Measure {
-    name: "heartbeats",
-    purposes: &[Purpose::Build],
-    take: heartbeats::measure,
-}];
+const MEASURES: [Measure; 3] = [
+    Measure {
+        name: "heartbeats",
+        purposes: &[Purpose::Build],
+        take: heartbeats::measure,
+    },
+    Measure {
+        name: "start",
+        purposes: &[Purpose::Build, Purpose::Run],
+        take: start::measure,
+    },
+    Measure {
+        name: "rest",
+        purposes: &[Purpose::Build, Purpose::Run, Purpose::Bench],
+        take: rest::measure,
+    },
+];
 
 pub fn bench(console: &Console, args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let wanted = chosen(args.name.as_deref())?;

@@ -286,8 +286,8 @@ fn json(command: &mut Command) -> anyhow::Result<Value> {
         .with_context(|| format!("{command:?} did not answer with JSON: {text}"))
 }
 
-/// Keys as a service manager would hand them over, so that the demo leaves nothing in anybody's keyring.
-fn write_keys(folder: &Path) -> anyhow::Result<()> {
+/// Keys as a service manager would hand them over, so that nothing is left in anybody's keyring.
+pub fn write_keys(folder: &Path) -> anyhow::Result<()> {
     use std::io::{Read, Write};
     use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
     fs::DirBuilder::new()
