@@ -103,7 +103,7 @@ fn lease(docker: &Docker, rented: &Rented, spec: &str) -> anyhow::Result<f64> {
     let job = rented.submit(spec)?;
     let view = wait_until("the job to be done", JOB_WITHIN, || {
         let view = rented.job(&job)?;
-        let over = !matches!(view["state"].as_str(), Some("queued" | "running"));
+        let over = !matches!(view["state"].as_str(), Some("queued" | "leased"));
         Ok(over.then_some(view))
     })?;
     let lease = view["leases"][0]["lease"].as_str();
