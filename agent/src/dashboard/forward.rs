@@ -54,14 +54,9 @@ async fn passed_on(endpoint: &Endpoint, call: Request) -> Result<Response, Probl
         .body(Full::<Bytes>::new(body))
         .map_err(|error| Problem::new(ProblemCode::BadRequest, format!("{error}.")))?;
 
-    let stream = client::connect(endpoint).await.map_err(|error| {
-        let error = client::unreachable(endpoint, &error);
-        let code = match error {
-            ClientError::NotAllowed(_) => ProblemCode::Forbidden,
-            _ => ProblemCode::Unavailable,
-        };
-        Problem::new(code, sentence(&error.to_string()))
-    })?;
+    let stream = client::connect(endpoint)
+        .await
+        .map_err(|error| nobody_there(&client::unreachable(endpoint, &error)))?;
     let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
         .await
         .map_err(|error| broken(&error))?;
@@ -85,11 +80,26 @@ async fn passed_on(endpoint: &Endpoint, call: Request) -> Result<Response, Probl
     Ok(response.map(|()| Body::new(answer.into_body())))
 }
 
+/// 502 rather than 503: an agent that is there but busy says 503 itself, and the pages tell the two apart.
+fn nobody_there(error: &ClientError) -> Problem {
+    let detail = sentence(&error.to_string());
+    match error {
+        ClientError::NotAllowed(_) => Problem::new(ProblemCode::Forbidden, detail),
+        _ => Problem {
+            status: 502,
+            ..Problem::new(ProblemCode::Unavailable, detail)
+        },
+    }
+}
+
 fn broken(error: &hyper::Error) -> Problem {
-    Problem::new(
-        ProblemCode::Unavailable,
-        format!("The talk with the agent broke off: {error}."),
-    )
+    Problem {
+        status: 502,
+        ..Problem::new(
+            ProblemCode::Unavailable,
+            format!("The talk with the agent broke off: {error}."),
+        )
+    }
 }
 
 /// An error's text as a sentence of its own.

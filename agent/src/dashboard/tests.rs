@@ -193,7 +193,7 @@ async fn an_agent_that_is_away_is_said_to_be_away() {
     let (host, bearer) = (open.host(), open.bearer());
     let headers = [("host", host.as_str()), ("authorization", &bearer)];
     let answer = open.send("GET", "/local/v1/status", &headers).await;
-    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.status(), 502);
     let problem: Problem = serde_json::from_str(&text(answer).await).unwrap();
     assert!(
         problem.detail.starts_with("The agent is not running"),

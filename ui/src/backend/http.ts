@@ -107,7 +107,6 @@ function asError(problem: Problem): BackendError {
     case 401:
       return new BackendError("not_allowed", problem.detail);
     case 502:
-    case 503:
       return new BackendError("agent_away", problem.detail);
     default:
       return new BackendError("refused", problem.detail || problem.title);

@@ -38,7 +38,7 @@ export const en = {
       remedy: "Open the link that `sublet dashboard` printed last.",
     },
     refused: {
-      sentence: "The agent could not do that.",
+      sentence: "The agent could not answer.",
       why: "",
       remedy: "Try again; if it stays so, `sublet doctor` says more.",
     },
