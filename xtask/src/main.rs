@@ -36,6 +36,8 @@ mod registry;
 mod run;
 #[cfg(target_os = "linux")]
 mod test;
+#[cfg(target_os = "linux")]
+mod windows;
 
 use std::process::ExitCode;
 
@@ -85,7 +87,7 @@ pub struct DemoArgs {
 /// What the tests take.
 #[derive(Args)]
 pub struct TestArgs {
-    /// The group to run; all of them when left out
+    /// The group to run; all but `windows` when left out
     group: Option<Group>,
     #[command(flatten)]
     set_up: SetUpArgs,
@@ -103,7 +105,7 @@ pub struct BenchArgs {
     set_up: SetUpArgs,
 }
 
-/// A part of the tests that can be run alone. In this order they run together.
+/// A part of the tests that can be run alone. In this order they run together, the last one aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Group {
     /// The formatting of the Rust code
@@ -116,6 +118,8 @@ pub enum Group {
     System,
     /// Tests of the pages
     Ui,
+    /// Whether the agent compiles for Windows (Debian 12 only, and only when it is named)
+    Windows,
 }
 
 fn main() -> ExitCode {

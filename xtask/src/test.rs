@@ -14,8 +14,10 @@ use crate::machine;
 use crate::packages::{self, Purpose};
 use crate::process::Life;
 use crate::run::Run;
+use crate::windows;
 use crate::{Group, TestArgs};
 
+/// What runs when no group is named.
 const ALL: [Group; 5] = [
     Group::Fmt,
     Group::Clippy,
@@ -34,13 +36,14 @@ impl Group {
             Group::Unit => "unit",
             Group::System => "system",
             Group::Ui => "ui",
+            Group::Windows => "windows",
         }
     }
 
     fn purposes(self) -> &'static [Purpose] {
         match self {
             Group::Fmt => &[],
-            Group::Clippy => &[Purpose::Build],
+            Group::Clippy | Group::Windows => &[Purpose::Build],
             Group::Unit | Group::System => &[Purpose::Build, Purpose::Run, Purpose::Test],
             Group::Ui => &[Purpose::Build, Purpose::Run, Purpose::Pages],
         }
@@ -181,6 +184,7 @@ impl Tests<'_> {
                 "package(sublet-tests)",
             ),
             Group::Ui => self.pages(),
+            Group::Windows => windows::check(self.console, self.folders),
         }
     }
 
@@ -316,6 +320,10 @@ mod tests {
         assert!(
             chosen(Some(Group::Ui), false).is_err(),
             "asked for, so not skipped"
+        );
+        assert!(
+            !ALL.contains(&Group::Windows),
+            "only where it is asked for: its tools take minutes to make"
         );
     }
 
