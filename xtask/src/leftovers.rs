@@ -60,10 +60,14 @@ impl Leftovers {
         (!named.is_empty()).then(|| named.join(", "))
     }
 
-    /// Removes what is left, so that the next run does not meet it. Containers go first: they hold the others.
+    /// Removes what is left, so that the next run does not meet it. Containers go first: they hold the others. In a
+    /// Docker that others use too, things may be another agent's: there they are told, and never taken away.
     pub fn remove(&self, docker: &Docker) -> anyhow::Result<()> {
+        let shared = docker.our_process().is_none();
         for thing in &self.0 {
             match thing {
+                Thing::Container { .. } | Thing::Network { .. } | Thing::Volume { .. }
+                    if shared => {}
                 Thing::Container { id, .. } => {
                     docker.delete(&format!("/containers/{id}?force=1&v=1"))?;
                 }

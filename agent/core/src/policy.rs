@@ -122,20 +122,25 @@ fn state_for(first: ReasonCode) -> RigState {
 fn reason(code: ReasonCode, text: impl Into<String>, remedy: impl Into<String>) -> Reason {
     Reason {
         code,
-        text: sentence(&text.into()),
+        text: ended(text.into()),
         remedy: remedy.into(),
     }
 }
 
-/// As a sentence: what others report may begin small and end bare, and the remedy follows as a sentence of its own.
-fn sentence(text: &str) -> String {
+/// As a sentence: what others report begins small.
+fn capital(text: &str) -> String {
     let mut letters = text.chars();
-    let mut text: String = letters
+    let mut sentence: String = letters
         .next()
         .into_iter()
         .flat_map(char::to_uppercase)
         .collect();
-    text.push_str(letters.as_str());
+    sentence.push_str(letters.as_str());
+    sentence
+}
+
+/// With a full stop: the remedy follows as a sentence of its own.
+fn ended(mut text: String) -> String {
     if !text.ends_with(['.', '?']) {
         text.push('.');
     }
@@ -188,15 +193,15 @@ fn rig_reasons(memory: &Memory, facts: &Facts, now: Moment) -> Vec<Reason> {
         )),
         Docker::Away(why) => reasons.push(reason(
             ReasonCode::DockerUnavailable,
-            why.clone(),
+            capital(why),
             "It is asked again by itself.",
         )),
     }
     if !facts.market.connected {
-        let why = facts.market.problem.clone();
+        let why = facts.market.problem.as_deref();
         reasons.push(reason(
             ReasonCode::MarketUnreachable,
-            why.unwrap_or_else(|| "The marketplace has not answered yet.".to_owned()),
+            capital(why.unwrap_or("the marketplace has not answered yet")),
             "It is asked again by itself.",
         ));
     }
