@@ -40,7 +40,7 @@ impl Logs {
             if self.json {
                 say::json(&chunk)?;
             } else {
-                say::raw(chunk.text.as_bytes())?;
+                say::output(&chunk.text)?;
             }
             if chunk.end {
                 if !self.follow {

@@ -30,6 +30,27 @@ pub fn raw(bytes: &[u8]) -> Result<(), CliError> {
     written(out.write_all(bytes).and_then(|()| out.flush()))
 }
 
+/// A job's output on stdout. It comes from a stranger's machine: what could steer a terminal is shown as `?` there,
+/// and kept as it is in a file or a pipe.
+pub fn output(text: &str) -> Result<(), CliError> {
+    if std::io::IsTerminal::is_terminal(&std::io::stdout()) {
+        raw(harmless(text).as_bytes())
+    } else {
+        raw(text.as_bytes())
+    }
+}
+
+fn harmless(text: &str) -> String {
+    let plain = |c: char| match c {
+        '\n' | '\t' => c,
+        // A bar that redraws its line becomes lines.
+        '\r' => '\n',
+        c if c.is_control() => '?',
+        c => c,
+    };
+    text.replace("\r\n", "\n").chars().map(plain).collect()
+}
+
 /// A value as indented JSON on stdout.
 pub fn json<T: Serialize>(value: &T) -> Result<(), CliError> {
     let text = serde_json::to_string_pretty(value).map_err(CliError::failed("writing JSON"))?;
@@ -66,4 +87,15 @@ pub fn hint(text: impl std::fmt::Display) {
 /// What went wrong, on stderr.
 pub fn trouble(error: &CliError) {
     progress(format_args!("{TROUBLE}error:{TROUBLE:#} {error}"));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_jobs_output_cannot_steer_a_terminal() {
+        let text = "ok\ttab\r\n\x1b]0;title\x07\x1b[2J\u{9b}1m 50 %\r100 %\n";
+        assert_eq!(harmless(text), "ok\ttab\n?]0;title??[2J?1m 50 %\n100 %\n");
+    }
 }
