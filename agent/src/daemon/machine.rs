@@ -155,10 +155,15 @@ impl Machine {
             .collect()
     }
 
-    /// A second went by: a software adapter's load is the processor's.
-    pub fn second(&mut self) {
-        if self.gpus.iter().any(|gpu| gpu.kind == GpuKind::Software) {
+    /// A second went by: a software adapter's load is the processor's. Looked at only while something is rented: at
+    /// rest it would cost more than the rest of the second.
+    pub fn second(&mut self, renting: bool) {
+        let software = |gpu: &Gpu| gpu.kind == GpuKind::Software;
+        if renting && self.gpus.iter().any(software) {
             self.processor_percent = self.processor.look();
+        } else {
+            self.processor = ProcessorLoad::default();
+            self.processor_percent = None;
         }
     }
 

@@ -266,7 +266,7 @@ impl Daemon {
 
     fn second(&mut self) {
         self.settings.look();
-        self.machine.second();
+        self.machine.second(self.memory.is_renting());
         self.take(Event::Tick);
     }
 
