@@ -278,10 +278,7 @@ impl Daemon {
             let now_ms = self.clock.now().wall_ms;
             match sandbox.look(&self.keys.rig_id).await {
                 Ok(found) => {
-                    let found = found
-                        .into_iter()
-                        .filter_map(|f| describe(f, now_ms))
-                        .collect();
+                    let found = found.into_iter().map(|f| describe(f, now_ms)).collect();
                     return self.take(Event::Reconciled(found));
                 }
                 Err(error) => {
@@ -294,7 +291,7 @@ impl Daemon {
     }
 }
 
-fn describe(found: sandbox::Found, now_ms: u64) -> Option<FoundContainer> {
+fn describe(found: sandbox::Found, now_ms: u64) -> FoundContainer {
     let started = found.started_at_ms.unwrap_or(now_ms);
     let state = match (found.state, found.exit) {
         (sandbox::FoundState::Exited, Some(exit)) => FoundState::Exited {
@@ -307,10 +304,10 @@ fn describe(found: sandbox::Found, now_ms: u64) -> Option<FoundContainer> {
         },
         _ => FoundState::Created,
     };
-    Some(FoundContainer {
+    FoundContainer {
         lease: found.lease,
         state,
-    })
+    }
 }
 
 #[cfg(unix)]
