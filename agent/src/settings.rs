@@ -111,28 +111,28 @@ fn parse(path: &Path, text: &str, overrides: &Overrides) -> Result<Read, Setting
         let floor: MicroUsd = text
             .parse()
             .map_err(|e: AmountError| bad("floor", format!(": {e}")))?;
-        settings.floor = HourlyPrice(floor);
+        settings.each.floor = HourlyPrice(floor);
     }
     settings.allow_software_gpu =
         file.allow_software_gpu.unwrap_or(false) || overrides.allow_software_gpu;
     if let Some(floor) = overrides.floor {
-        settings.floor = floor;
+        settings.each.floor = floor;
     }
-    settings.hot_c = file.hot_c.unwrap_or(settings.hot_c);
-    settings.cool_c = file.cool_c.unwrap_or(settings.cool_c);
-    if !(40..=100).contains(&settings.hot_c) {
+    settings.each.heat.hot_c = file.hot_c.unwrap_or(settings.each.heat.hot_c);
+    settings.each.heat.cool_c = file.cool_c.unwrap_or(settings.each.heat.cool_c);
+    if !(40..=100).contains(&settings.each.heat.hot_c) {
         return Err(bad(
             "hot_c",
-            format!("is {}; it must be 40 to 100 °C", settings.hot_c),
+            format!("is {}; it must be 40 to 100 °C", settings.each.heat.hot_c),
         ));
     }
-    if !(20..settings.hot_c).contains(&settings.cool_c) {
-        let most = settings.hot_c - 1;
+    if !(20..settings.each.heat.hot_c).contains(&settings.each.heat.cool_c) {
+        let most = settings.each.heat.hot_c - 1;
         return Err(bad(
             "cool_c",
             format!(
                 "is {}; it must be 20 to {most} °C, below hot_c",
-                settings.cool_c
+                settings.each.heat.cool_c
             ),
         ));
     }
@@ -231,8 +231,8 @@ mod tests {
         );
         let (settings, limits) =
             parsed("floor = \"0.35\"\nhot_c = 80\n[limits]\ncpus = 1.5\n").unwrap();
-        assert_eq!(settings.floor, HourlyPrice(MicroUsd(350_000)));
-        assert_eq!((settings.hot_c, limits.cpus), (80, Some(1.5)));
+        assert_eq!(settings.each.floor, HourlyPrice(MicroUsd(350_000)));
+        assert_eq!((settings.each.heat.hot_c, limits.cpus), (80, Some(1.5)));
     }
 
     #[test]
@@ -259,7 +259,7 @@ mod tests {
         let path = folder.path().join(FILE_NAME);
         std::fs::write(&path, "floor = \"0.5\"\n").unwrap();
         let mut watched = Watched::open(folder.path(), Overrides::default());
-        assert_eq!(watched.good.0.floor, HourlyPrice(MicroUsd(500_000)));
+        assert_eq!(watched.good.0.each.floor, HourlyPrice(MicroUsd(500_000)));
         std::fs::write(&path, "floor = \n").unwrap();
         let later = SystemTime::now() + std::time::Duration::from_secs(2);
         std::fs::File::open(&path)
@@ -268,7 +268,7 @@ mod tests {
             .unwrap();
         assert!(watched.look());
         assert!(watched.problem.is_some());
-        assert_eq!(watched.good.0.floor, HourlyPrice(MicroUsd(500_000)));
+        assert_eq!(watched.good.0.each.floor, HourlyPrice(MicroUsd(500_000)));
         assert_eq!(std::fs::read_to_string(&path).unwrap(), "floor = \n");
         assert!(!watched.look());
     }

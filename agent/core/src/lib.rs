@@ -10,8 +10,10 @@ pub mod lease;
 pub mod memory;
 pub mod meter;
 pub mod policy;
+pub mod schedule;
 pub mod settings;
 mod step;
+pub mod tariff;
 
 pub use effect::Effect;
 pub use event::Event;

@@ -77,6 +77,7 @@ mod tests {
     fn at(mono_ms: u64) -> Moment {
         Moment {
             mono_ms,
+            boot_ms: mono_ms,
             wall_ms: 0,
         }
     }

@@ -1,16 +1,13 @@
 //! May each GPU rent now, and if not, why not: one ordered list of reasons, each with its figure and what
 //! would change it. What is not known counts as no.
 
-use crate::facts::{Docker, Facts, GpuFacts, GpuProblem, Moment};
+use crate::facts::{Docker, FRESH_MS, Facts, GpuFacts, GpuProblem, Moment};
 use crate::memory::Memory;
 use crate::settings::Settings;
 use sublet_protocol::gpu::GpuVendor;
 use sublet_protocol::ids::GpuId;
 use sublet_protocol::offer::GpuOffer;
 use sublet_protocol::reason::{Reason, ReasonCode, RigState};
-
-/// A sensor reading older than this counts as unknown, in ms.
-pub const FRESH_MS: u64 = 10_000;
 
 /// The decision for one GPU.
 #[derive(Debug, Clone, PartialEq)]
@@ -96,7 +93,7 @@ pub fn offers(memory: &Memory, settings: &Settings, facts: &Facts, now: Moment) 
         })
         .map(|(gpu, _)| GpuOffer {
             gpu: gpu.info.clone(),
-            floor: settings.floor,
+            floor: settings.gpu(&gpu.info.id).floor,
         })
         .collect()
 }
@@ -104,27 +101,36 @@ pub fn offers(memory: &Memory, settings: &Settings, facts: &Facts, now: Moment) 
 fn state_for(first: ReasonCode) -> RigState {
     use ReasonCode as C;
     match first {
-        C::PausedByOwner | C::GpuInUse | C::SoftwareGpu => RigState::Yours,
+        C::PausedByOwner
+        | C::SwitchedOff
+        | C::ProgramRuns
+        | C::OwnerPresent
+        | C::Watching
+        | C::GpuInUse
+        | C::OutsideHours
+        | C::SoftwareGpu => RigState::Yours,
         C::SettingsUnreadable
         | C::NeedsOwner
         | C::LedgerUnwritable
         | C::GpuLost
+        | C::MemoryHeld
         | C::NotBenchmarked => RigState::NeedsYou,
         C::AgentAway
         | C::ReadingUnknown
+        | C::Returning
         | C::TooHot
+        | C::OnBattery
+        | C::MeteredNetwork
+        | C::Settling
         | C::DockerUnavailable
-        | C::MarketUnreachable => RigState::Waiting,
-        C::NoDemand => RigState::Ready,
+        | C::MarketUnreachable
+        | C::BelowCost => RigState::Waiting,
+        C::BelowFloor | C::NoDemand => RigState::Ready,
     }
 }
 
 fn reason(code: ReasonCode, text: impl Into<String>, remedy: impl Into<String>) -> Reason {
-    Reason {
-        code,
-        text: ended(text.into()),
-        remedy: remedy.into(),
-    }
+    Reason::new(code, ended(text.into()), remedy)
 }
 
 /// As a sentence: what others report begins small.
@@ -248,7 +254,7 @@ fn sensor_reasons(memory: &Memory, settings: &Settings, gpu: &GpuFacts) -> Vec<R
         }
         None => {}
     }
-    let Some(sensed) = gpu.sensed else {
+    let Some(sensed) = &gpu.sensed else {
         let why = match gpu.info.vendor {
             GpuVendor::Nvidia => "its driver's library has not been read yet",
             _ => "this version reads NVIDIA's sensors only",
@@ -265,31 +271,31 @@ fn sensor_reasons(memory: &Memory, settings: &Settings, gpu: &GpuFacts) -> Vec<R
     match sensed.temperature_c {
         None => reasons.push(unknown(gpu, "it does not tell its temperature")),
         Some(celsius) => {
-            if celsius >= settings.hot_c || memory.cooling.contains(&gpu.info.id) {
+            if celsius >= settings.gpu(&gpu.info.id).heat.hot_c
+                || memory.cooling.contains(&gpu.info.id)
+            {
                 reasons.push(reason(
                     ReasonCode::TooHot,
                     format!("{} is at {celsius} °C.", gpu.info.name),
-                    format!("Rents again below {} °C.", settings.cool_c),
+                    format!(
+                        "Rents again below {} °C.",
+                        settings.gpu(&gpu.info.id).heat.cool_c
+                    ),
                 ));
             }
         }
     }
-    match sensed.foreign_processes {
+    match &sensed.users {
         None => reasons.push(unknown(gpu, "it does not tell who uses it")),
-        // While a job of ours holds the GPU, its own processes are what is seen there.
-        Some(others) if others > 0 && memory.holder(&gpu.info.id).is_none() => {
-            let (programs, verb) = if others == 1 {
-                ("program", "uses")
-            } else {
-                ("programs", "use")
-            };
-            reasons.push(reason(
-                ReasonCode::GpuInUse,
-                format!("{others} {programs} {verb} {}.", gpu.info.name),
-                "Rents again when they have closed.",
-            ));
+        Some(users) => {
+            if let Some(first) = users.first() {
+                reasons.push(reason(
+                    ReasonCode::GpuInUse,
+                    format!("{} uses {}.", first.name, gpu.info.name),
+                    "Rents again when it has closed.",
+                ));
+            }
         }
-        Some(_) => {}
     }
     reasons
 }

@@ -17,7 +17,7 @@ enum Act {
     Pass(u64),
     Silence(u64),
     Heat(Option<i32>),
-    Others(Option<u32>),
+    Others(Option<bool>),
     Docker(bool),
     Crash,
 }
@@ -77,7 +77,7 @@ fn act() -> impl Strategy<Value = Act> {
         5 => (1u64..200_000).prop_map(Act::Pass),
         1 => (1u64..200_000).prop_map(Act::Silence),
         1 => prop::option::of(20i32..100).prop_map(Act::Heat),
-        1 => prop::option::of(0u32..2).prop_map(Act::Others),
+        1 => prop::option::of(any::<bool>()).prop_map(Act::Others),
         1 => any::<bool>().prop_map(Act::Docker),
         1 => Just(Act::Crash),
     ]
@@ -93,17 +93,18 @@ fn apply(world: &mut World, act: Act) -> Vec<Effect> {
         Act::Event(event) => return world.send(event),
         Act::Pass(ms) => return world.pass(ms),
         Act::Silence(ms) => {
-            world.now.mono_ms += ms;
-            world.now.wall_ms += ms;
+            world.skip(ms);
         }
         Act::Heat(celsius) => sense(world, &|s| s.temperature_c = celsius),
-        Act::Others(count) => sense(world, &|s| s.foreign_processes = count),
+        Act::Others(used) => sense(world, &|s| {
+            s.users = used.map(|used| if used { vec![game()] } else { Vec::new() })
+        }),
         Act::Docker(true) => world.facts.docker = fine().docker,
         Act::Docker(false) => world.facts.docker = Docker::Away("away".into()),
         Act::Crash => {
             let stored = serde_json::to_string(&world.memory).unwrap();
             world.memory = serde_json::from_str(&stored).unwrap();
-            world.facts.market.last_answer_mono_ms = Some(world.now.mono_ms);
+            world.facts.market.last_answer_boot_ms = Some(world.now.boot_ms);
         }
     }
     world.send(Event::Tick)
@@ -191,7 +192,7 @@ proptest! {
             apply(&mut world, act);
         }
         world.facts = fine();
-        world.facts.market.last_answer_mono_ms = Some(world.now.mono_ms);
+        world.facts.market.last_answer_boot_ms = Some(world.now.boot_ms);
         // The renter cancels everything, and the outside does what it is asked to.
         let mut waiting: Vec<Effect> = Vec::new();
         for (at, lease) in LEASES.iter().enumerate() {

@@ -52,12 +52,13 @@ impl Turn<'_> {
     /// Hysteresis: hot at `hot_c`, and hot it stays until below `cool_c`. A silent sensor changes nothing.
     fn cool_down(&mut self) {
         for gpu in &self.facts.gpus {
-            let Some(celsius) = gpu.sensed.and_then(|s| s.temperature_c) else {
+            let Some(celsius) = gpu.sensed.as_ref().and_then(|s| s.temperature_c) else {
                 continue;
             };
-            if celsius >= self.settings.hot_c {
+            let heat = self.settings.gpu(&gpu.info.id).heat;
+            if celsius >= heat.hot_c {
                 self.memory.cooling.insert(gpu.info.id.clone());
-            } else if celsius < self.settings.cool_c {
+            } else if celsius < heat.cool_c {
                 self.memory.cooling.remove(&gpu.info.id);
             }
         }
@@ -113,11 +114,11 @@ impl Turn<'_> {
     /// For how long the marketplace has been silent. Before its first answer since the agent started only the wall
     /// clock can tell; it may have been set, but a restart may not give a lost job more time.
     fn silent_ms(&self) -> u64 {
-        match self.facts.market.last_answer_mono_ms {
-            Some(last) => self.now.mono_ms.saturating_sub(last),
+        match self.facts.market.last_answer_boot_ms {
+            Some(last) => self.now.boot_ms.saturating_sub(last),
             None => self
                 .now
-                .mono_ms
+                .boot_ms
                 .max(self.now.wall_ms.saturating_sub(self.memory.heard_wall_ms)),
         }
     }

@@ -62,11 +62,7 @@ fn a_good_life_from_grant_to_archive() {
 #[test]
 fn a_grant_for_a_gpu_that_may_not_rent_is_refused_with_the_reason() {
     let mut world = World::new();
-    world.facts.gpus[0]
-        .sensed
-        .as_mut()
-        .unwrap()
-        .foreign_processes = Some(1);
+    world.facts.gpus[0].sensed.as_mut().unwrap().users = Some(vec![game()]);
     assert_eq!(world.send(grant_command(1, grant("l", "gpu-a"))), []);
     let lease = world.lease("l");
     assert_eq!(lease.state(), LeaseState::Refused);
@@ -76,7 +72,7 @@ fn a_grant_for_a_gpu_that_may_not_rent_is_refused_with_the_reason() {
             .as_ref()
             .unwrap()
             .message
-            .contains("1 program uses")
+            .contains("a-game uses")
     );
     assert!(!lease.holds_gpu());
 }
@@ -86,7 +82,7 @@ fn terms_that_do_not_fit_are_refused() {
     let mut world = World::new();
     world.run("first", "gpu-a");
     let mut cheap = grant("cheap", "gpu-b");
-    cheap.price.0.0 = world.settings.floor.0.0 - 1;
+    cheap.price.0.0 = world.settings.each.floor.0.0 - 1;
     let mut big = grant("big", "gpu-b");
     big.spec.memory_bytes = 17 << 30;
     let mut twice = grant("twice", "gpu-b");
@@ -168,6 +164,7 @@ fn a_pause_ends_by_the_wall_clock_also_after_a_restart() {
     let stored = serde_json::to_string(&world.memory).unwrap();
     world.memory = serde_json::from_str(&stored).unwrap();
     world.now.mono_ms = 0;
+    world.now.boot_ms = 0;
     world.pass(1);
     assert_eq!(world.memory.pause, None);
 }
@@ -251,9 +248,9 @@ fn a_silent_marketplace_fences_the_job_before_it_is_given_away() {
     world.run("l", "gpu-a");
     world.pass(1_000);
     world.facts.market.connected = false;
-    world.now.mono_ms += 72_000;
+    world.now.boot_ms += 72_000;
     assert_eq!(world.send(Event::Tick), []);
-    world.now.mono_ms += 1;
+    world.now.boot_ms += 1;
     assert_eq!(world.send(Event::Tick), [kill("l")]);
     assert_eq!(
         world.lease("l").ending.as_ref().unwrap().code,
@@ -266,15 +263,16 @@ fn a_silent_marketplace_fences_the_job_before_it_is_given_away() {
 #[test]
 fn a_restart_does_not_lengthen_the_marketplaces_silence() {
     let mut world = World::new();
-    world.facts.market.last_answer_mono_ms = Some(world.now.mono_ms);
+    world.facts.market.last_answer_boot_ms = Some(world.now.boot_ms);
     world.run("l", "gpu-a");
     let stored = serde_json::to_string(&world.memory).unwrap();
     let restart = |away_ms: u64| {
         let mut again = World::new();
         again.memory = serde_json::from_str(&stored).unwrap();
         again.facts.market.connected = false;
-        again.facts.market.last_answer_mono_ms = None;
+        again.facts.market.last_answer_boot_ms = None;
         again.now.mono_ms = 500;
+        again.now.boot_ms = 500;
         again.now.wall_ms = world.now.wall_ms + away_ms;
         let state = FoundState::Running { ran_ms: away_ms };
         let lease = lease_id("l");

@@ -1,7 +1,10 @@
 //! A small world for tests: one card, one software adapter, everything fine; and a driver that plays the outside.
 
 use crate::event::{Event, News};
-use crate::facts::{Docker, Facts, GpuFacts, MarketFacts, Moment, Sensed};
+use crate::facts::{
+    Aged, Docker, Facts, GpuFacts, GpuUser, MachineFacts, MarketFacts, Moment, OwnerFacts, Power,
+    Sensed, Session, Touch,
+};
 use crate::{Effect, Memory, Settings, step};
 use sublet_protocol::gpu::{BenchScore, GpuInfo, GpuVendor};
 use sublet_protocol::heartbeat::{Action, Command, StopWhy};
@@ -40,11 +43,24 @@ pub fn card(id: &str, software: bool) -> GpuFacts {
             }),
         },
         sensed: (!software).then_some(Sensed {
-            age_ms: 0,
             temperature_c: Some(50),
-            foreign_processes: Some(0),
+            users: Some(Vec::new()),
+            ..Sensed::default()
         }),
         problem: None,
+        power_range: None,
+        slowdown_c: None,
+    }
+}
+
+/// Somebody else's program on a GPU.
+pub fn game() -> GpuUser {
+    GpuUser {
+        name: "a-game".into(),
+        pid: 7,
+        memory_bytes: Some(4 << 30),
+        load_percent: Some(60),
+        computes: false,
     }
 }
 
@@ -54,9 +70,22 @@ pub fn fine() -> Facts {
         docker: Docker::Here(SandboxFacts::default()),
         market: MarketFacts {
             connected: true,
-            last_answer_mono_ms: Some(0),
+            last_answer_boot_ms: Some(0),
             problem: None,
+            fee: None,
+            best_order: None,
         },
+        owner: OwnerFacts {
+            touch: Some(Aged::now(Touch::NoSeat)),
+            session: Some(Aged::now(Session::default())),
+            watching: Some(Aged::now(Vec::new())),
+        },
+        machine: MachineFacts {
+            power: Some(Aged::now(Power::Mains)),
+            metered: Some(Aged::now(false)),
+        },
+        programs: Some(Aged::now(Vec::new())),
+        utc_offset_s: 0,
         host: HostLimits {
             cpu_milli: 8_000,
             memory_bytes: 16 << 30,
@@ -130,6 +159,7 @@ impl World {
             facts: fine(),
             now: Moment {
                 mono_ms: 1_000,
+                boot_ms: 1_000,
                 wall_ms: 1_700_000_000_000,
             },
         };
@@ -153,11 +183,17 @@ impl World {
             .collect()
     }
 
+    /// Moves every clock on.
+    pub fn skip(&mut self, ms: u64) {
+        self.now.mono_ms += ms;
+        self.now.boot_ms += ms;
+        self.now.wall_ms += ms;
+    }
+
     /// Lets time go by with the marketplace answering.
     pub fn pass(&mut self, ms: u64) -> Vec<Effect> {
-        self.now.mono_ms += ms;
-        self.now.wall_ms += ms;
-        self.facts.market.last_answer_mono_ms = Some(self.now.mono_ms);
+        self.skip(ms);
+        self.facts.market.last_answer_boot_ms = Some(self.now.boot_ms);
         self.send(Event::Tick)
     }
 

@@ -104,7 +104,7 @@ impl Daemon {
                 url: self.options.market.clone(),
                 connected: self.market.connected,
                 last_answer_ms: self.market_wall_ms,
-                fee: self.fee,
+                fee: self.market.fee,
                 problem: self.market.problem.clone(),
             },
             gpus: self.gpu_views(),
@@ -131,10 +131,10 @@ impl Daemon {
             .zip(decision.gpus)
             .map(|(gpu, decided)| GpuView {
                 telemetry: telemetry.iter().find(|t| t.gpu == gpu.info.id).cloned(),
+                floor: settings.gpu(&gpu.info.id).floor,
                 info: gpu.info,
                 state: decided.state,
                 reasons: decided.reasons,
-                floor: settings.floor,
             })
             .collect()
     }

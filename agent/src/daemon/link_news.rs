@@ -28,22 +28,27 @@ impl Daemon {
     }
 
     fn good_answer(&mut self, sent: std::time::Instant) {
-        let mono_ms = self.clock.mono_of(sent);
-        self.market.last_answer_mono_ms = self.market.last_answer_mono_ms.max(Some(mono_ms));
+        let boot_ms = self.clock.boot_of(sent);
+        self.market.last_answer_boot_ms = self.market.last_answer_boot_ms.max(Some(boot_ms));
         self.market.connected = true;
         self.market.problem = None;
         self.market_wall_ms = Some(self.clock.now().wall_ms);
     }
 
     fn session_opened(&mut self, session: Session, asked: std::time::Instant) {
-        let pin = serde_json::to_string(&(&session.audience, &session.channel)).unwrap_or_default();
-        if let Err(error) = self.store.pin(&channel_pin(&self.options.market), &pin) {
+        let kept = serde_json::to_string(&(&session.audience, &session.channel))
+            .map_err(|error| error.to_string())
+            .and_then(|pin| {
+                let place = channel_pin(&self.options.market);
+                self.store.pin(&place, &pin).map_err(|e| e.to_string())
+            });
+        if let Err(error) = kept {
             tracing::error!(%error, "the marketplace's key could not be kept");
-            self.ledger_problem = Some(error.to_string());
+            self.ledger_problem = Some(error);
         }
         self.good_answer(asked);
         self.channel = Some(session.channel);
-        self.fee = Some(session.fee);
+        self.market.fee = Some(session.fee);
         self.owner_needed = None;
         self.take(Event::SessionOpened {
             fence_ms: session.fence_ms,

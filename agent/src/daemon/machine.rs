@@ -11,7 +11,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use sublet_core::facts::{GpuFacts, GpuProblem, Sensed};
+use sublet_core::facts::{GpuFacts, GpuProblem, GpuUser, PowerRange, Sensed};
 use sublet_protocol::gpu::{BenchScore, GpuInfo, Telemetry};
 use sublet_protocol::ids::GpuId;
 use sublet_protocol::offer::HostLimits;
@@ -114,7 +114,7 @@ impl Machine {
         let Some(driver) = self.gpu(gpu).map(driver_of) else {
             return Ok(());
         };
-        let json = serde_json::to_string(result).unwrap_or_default();
+        let json = crate::store::to_json(result)?;
         let key = BenchKey {
             gpu,
             driver: &driver,
@@ -146,10 +146,21 @@ impl Machine {
             .map(|(gpu, info)| {
                 let reading = reading_of(readings.as_deref(), gpu);
                 let (sensed, problem) = reading.map_or((None, None), |r| sense(r, now));
+                let card = gpu.nvidia.as_ref();
                 GpuFacts {
                     info,
                     sensed,
                     problem,
+                    power_range: card
+                        .and_then(|card| card.power_limits)
+                        .map(|range| PowerRange {
+                            lowest_mw: range.lowest_mw,
+                            highest_mw: range.highest_mw,
+                            default_mw: range.default_mw,
+                        }),
+                    slowdown_c: card
+                        .and_then(|card| card.slowdown_temperature_c)
+                        .and_then(|celsius| i32::try_from(celsius).ok()),
                 }
             })
             .collect()
@@ -234,19 +245,37 @@ fn sense(reading: &GpuReading, now: Instant) -> (Option<Sensed>, Option<GpuProbl
         }
         _ => None,
     };
+    fn read<T>(reading: &sensors::Reading<T>) -> Option<&T> {
+        reading.value.as_ref().ok()
+    }
+    let percent = |reading: &sensors::Reading<u32>| {
+        read(reading).and_then(|percent| u8::try_from(*percent).ok())
+    };
+    let celsius = |reading: &sensors::Reading<u32>| {
+        read(reading).and_then(|celsius| i32::try_from(*celsius).ok())
+    };
     let sensed = Sensed {
         age_ms: u64::try_from(temperature.age(now).as_millis()).unwrap_or(u64::MAX),
-        temperature_c: temperature
-            .value
-            .as_ref()
-            .ok()
-            .and_then(|c| i32::try_from(*c).ok()),
-        foreign_processes: telemetry.processes.value.as_ref().ok().map(|processes| {
-            let count = processes
+        temperature_c: celsius(temperature),
+        hotspot_c: celsius(&telemetry.memory_temperature_c),
+        fan_percent: percent(&telemetry.fan_percent),
+        power_mw: read(&telemetry.power_draw_mw).copied(),
+        power_limit_mw: read(&telemetry.power_limit_mw).copied(),
+        load_percent: percent(&telemetry.utilization_percent),
+        heat_throttled: None,
+        memory_used_bytes: read(&telemetry.memory).map(|memory| memory.used_bytes),
+        users: read(&telemetry.processes).map(|processes| {
+            processes
                 .iter()
                 .filter(|process| !draws_the_desktop(process.pid))
-                .count();
-            u32::try_from(count).unwrap_or(u32::MAX)
+                .map(|process| GpuUser {
+                    name: format!("Process {}", process.pid),
+                    pid: process.pid,
+                    memory_bytes: process.memory_bytes,
+                    load_percent: None,
+                    computes: process.computes,
+                })
+                .collect()
         }),
     };
     (Some(sensed), problem)

@@ -32,7 +32,9 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use sublet_core::event::{FoundContainer, FoundState};
-use sublet_core::facts::{Docker, MarketFacts};
+use sublet_core::facts::{
+    Aged, Docker, MachineFacts, MarketFacts, OwnerFacts, Power, Session, Touch,
+};
 use sublet_core::{Event, Facts, Memory};
 use sublet_protocol::voucher::Channel;
 use tokio::sync::{mpsc, watch};
@@ -64,7 +66,6 @@ struct Daemon {
     market: MarketFacts,
     market_wall_ms: Option<u64>,
     channel: Option<Channel>,
-    fee: Option<sublet_protocol::money::BasisPoints>,
     work: Work,
     /// Effects that wait until the memory could be stored.
     withheld: Vec<sublet_core::Effect>,
@@ -166,12 +167,13 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         owner_needed: None,
         market: MarketFacts {
             connected: false,
-            last_answer_mono_ms: None,
+            last_answer_boot_ms: None,
             problem: None,
+            fee: None,
+            best_order: None,
         },
         market_wall_ms: None,
         channel: known_channel.map(|(_, channel)| channel),
-        fee: None,
         work: Work::new(tools),
         withheld: Vec::new(),
         outbound,
@@ -241,6 +243,18 @@ impl Daemon {
             gpus: self.machine.facts(Instant::now()),
             docker,
             market: self.market.clone(),
+            // Placeholders of one commit: the sensors that fill these in land next.
+            owner: OwnerFacts {
+                touch: Some(Aged::now(Touch::NoSeat)),
+                session: Some(Aged::now(Session::default())),
+                watching: Some(Aged::now(Vec::new())),
+            },
+            machine: MachineFacts {
+                power: Some(Aged::now(Power::Mains)),
+                metered: Some(Aged::now(false)),
+            },
+            programs: Some(Aged::now(Vec::new())),
+            utc_offset_s: 0,
             host: machine::host_limits(self.settings.good.1, capacity),
             settings_problem: self.settings.problem.clone(),
             ledger_problem: self.ledger_problem.clone(),

@@ -2,7 +2,7 @@
 
 use super::{Daemon, Today};
 use crate::market::{LeaseStand, Outbound};
-use crate::store::Change;
+use crate::store::{Change, StoreError, to_json};
 use crate::wallet;
 use sublet_core::lease::Lease;
 use sublet_core::{Effect, Event, Facts, policy, step};
@@ -80,36 +80,13 @@ impl Daemon {
     /// Stores what changed; false where it could not be, and then the owner is told and it is tried again with
     /// the next turn.
     fn save(&mut self, archived: &[Lease], ledger: Vec<wallet::Entry>) -> bool {
-        let json = match serde_json::to_string(&self.memory) {
-            Ok(json) => json,
-            Err(error) => {
-                self.ledger_problem = Some(error.to_string());
-                return false;
-            }
-        };
-        let retrying = self.ledger_problem.is_some();
-        if json == self.stored && ledger.is_empty() && archived.is_empty() && !retrying {
-            return true;
-        }
-        let change = Change {
-            memory_json: Some(json.clone()),
-            archived: archived.iter().map(archive_row).collect(),
-            ledger,
-        };
-        match self.store.commit(&change) {
-            Ok(outcomes) => {
-                for (entry, outcome) in change.ledger.iter().zip(outcomes) {
-                    if let Err(error) = outcome {
-                        self.wallet_refused(entry, &error);
-                    }
-                }
-                self.stored = json;
+        match self.write(archived, ledger) {
+            Ok(()) => {
                 self.ledger_problem = None;
-                self.today = Today::default();
                 true
             }
             Err(error) => {
-                if !retrying {
+                if self.ledger_problem.is_none() {
                     tracing::error!(%error, "the agent's memory could not be stored; nothing new is rented meanwhile");
                 }
                 self.ledger_problem = Some(error.to_string());
@@ -120,6 +97,28 @@ impl Daemon {
                 false
             }
         }
+    }
+
+    fn write(&mut self, archived: &[Lease], ledger: Vec<wallet::Entry>) -> Result<(), StoreError> {
+        let json = to_json(&self.memory)?;
+        let retrying = self.ledger_problem.is_some();
+        if json == self.stored && ledger.is_empty() && archived.is_empty() && !retrying {
+            return Ok(());
+        }
+        let change = Change {
+            memory_json: Some(json.clone()),
+            archived: archived.iter().map(archive_row).collect::<Result<_, _>>()?,
+            ledger,
+        };
+        let outcomes = self.store.commit(&change)?;
+        for (entry, outcome) in change.ledger.iter().zip(outcomes) {
+            if let Err(error) = outcome {
+                self.wallet_refused(entry, &error);
+            }
+        }
+        self.stored = json;
+        self.today = Today::default();
+        Ok(())
     }
 
     fn wallet_refused(&mut self, entry: &wallet::Entry, error: &wallet::WalletError) {
@@ -178,9 +177,8 @@ fn connected(facts: &Facts) -> Facts {
     facts
 }
 
-fn archive_row(lease: &Lease) -> (LeaseId, String) {
-    let json = serde_json::to_string(lease).unwrap_or_default();
-    (lease.id().clone(), json)
+fn archive_row(lease: &Lease) -> Result<(LeaseId, String), StoreError> {
+    Ok((lease.id().clone(), to_json(lease)?))
 }
 
 /// What the marketplace hears before anything is known.

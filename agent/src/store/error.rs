@@ -71,6 +71,9 @@ pub enum StoreError {
         /// Which.
         key: String,
     },
+    /// A value has no written form: a bug here.
+    #[error("something could not be written down ({0}), so it was not kept; please report this")]
+    NotJson(#[from] serde_json::Error),
     /// Anything else that SQLite answers: a bug here, or another program holds the database.
     #[error(
         "the database {} refused a request: {source}; if another program has it open, close that", .path.display()

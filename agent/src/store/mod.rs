@@ -12,7 +12,7 @@ mod records;
 mod tests;
 
 pub use error::StoreError;
-pub use records::BenchKey;
+pub use records::{BenchKey, to_json};
 
 use std::fs::File;
 use std::path::{Path, PathBuf};

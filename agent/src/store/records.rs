@@ -168,3 +168,11 @@ impl Store {
         self.read(|db| Book::new(db).audit())
     }
 }
+
+/// The written form of a value that the store keeps.
+///
+/// # Errors
+/// [`StoreError::NotJson`].
+pub fn to_json<T: serde::Serialize>(value: &T) -> Result<String, StoreError> {
+    Ok(serde_json::to_string(value)?)
+}

@@ -176,11 +176,11 @@ impl Rig {
         };
         let leases: Vec<_> = self.lease.iter().map(report).collect();
         let idle = leases.is_empty();
-        let reason = Reason {
-            code: ReasonCode::NoDemand,
-            text: "No job asked for this GPU yet.".to_owned(),
-            remedy: "The next one that fits starts by itself.".to_owned(),
-        };
+        let reason = Reason::new(
+            ReasonCode::NoDemand,
+            "No job asked for this GPU yet.",
+            "The next one that fits starts by itself.",
+        );
         Heartbeat {
             epoch: self.epoch,
             seq: self.seq,

@@ -322,6 +322,8 @@ export interface components {
             /** @description What the job made, in the order of its spec; only after [`EndCode::Completed`]. */
             readonly outputs: readonly components["schemas"]["Output"][];
         };
+        /** @description A figure or a name in a reason. Times are ms since 1970, spans ms, temperatures °C, money micro-USD. */
+        readonly Figure: number | string;
         /** @description One GPU of a rig: NVML's UUID where there is one, else made from its PCI address or name. */
         readonly GpuId: string;
         /** @description What a rig says of one GPU: it does not change while the driver stays. */
@@ -495,6 +497,10 @@ export interface components {
         readonly Reason: {
             /** @description The stable code. */
             readonly code: components["schemas"]["ReasonCode"];
+            /** @description The figures and names in both texts, by name, for whoever says them in other words or another language. */
+            readonly figures?: {
+                readonly [key: string]: components["schemas"]["Figure"];
+            };
             /** @description What would change it: "Rents again below 76 °C." */
             readonly remedy: string;
             /** @description What is so, with its figure: "The GPU is at 84 °C." */
@@ -504,7 +510,7 @@ export interface components {
          * @description A cause with a stable code. Later causes are shown below earlier ones.
          * @enum {string}
          */
-        readonly ReasonCode: "agent_away" | "paused_by_owner" | "settings_unreadable" | "needs_owner" | "ledger_unwritable" | "gpu_lost" | "reading_unknown" | "too_hot" | "gpu_in_use" | "software_gpu" | "not_benchmarked" | "docker_unavailable" | "market_unreachable" | "no_demand";
+        readonly ReasonCode: "agent_away" | "paused_by_owner" | "switched_off" | "settings_unreadable" | "needs_owner" | "ledger_unwritable" | "gpu_lost" | "memory_held" | "reading_unknown" | "program_runs" | "owner_present" | "watching" | "gpu_in_use" | "returning" | "too_hot" | "on_battery" | "metered_network" | "outside_hours" | "settling" | "software_gpu" | "not_benchmarked" | "docker_unavailable" | "market_unreachable" | "below_cost" | "below_floor" | "no_demand";
         /** @description A rig: one agent on one machine. Derived from its public key, see [`crate::keys::rig_id`]. */
         readonly RigId: string;
         /**
