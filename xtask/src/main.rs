@@ -96,7 +96,7 @@ pub struct TestArgs {
 /// What the benchmarks take.
 #[derive(Args)]
 pub struct BenchArgs {
-    /// The figure to measure; all of them when left out
+    /// The figure to measure; all but `newcomer` when left out
     name: Option<String>,
     /// Exit with code 1 when a figure misses its bar
     #[arg(long)]

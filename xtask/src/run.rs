@@ -156,6 +156,20 @@ fn signal(group: u32, signal: Signal) {
     }
 }
 
+/// What one of our own programs says; an error when it fails.
+pub fn said(command: &mut Command) -> anyhow::Result<String> {
+    let output = command
+        .stdin(Stdio::null())
+        .output()
+        .with_context(|| format!("{command:?}"))?;
+    // 4 says that the owner is needed, beside the answer.
+    if !matches!(output.status.code(), Some(0 | 4)) {
+        let error = String::from_utf8_lossy(&output.stderr);
+        bail!("{command:?} ended with {}: {}", output.status, error.trim());
+    }
+    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+}
+
 /// The last 30 lines of a log.
 pub fn tail(log: &Path) -> String {
     let bytes = fs::read(log).unwrap_or_default();

@@ -5,20 +5,22 @@ use std::fs;
 
 use anyhow::Context;
 
+use super::proc_stat::Spent;
+
 /// Processor time from the first look to the last, and the highest memory.
 pub struct Footprint {
     id: u32,
     /// Nanoseconds on a processor, by thread: at the first look and at the last. /proc/PID/stat counts in hundredths
     /// of a second, which is too coarse for a program at rest.
     threads: BTreeMap<String, (u64, u64)>,
-    /// Hundredths of a second of children that ended: at the first look and at the last.
-    children: (u64, u64),
+    /// Seconds of children that ended: at the first look and at the last.
+    children: (f64, f64),
 }
 
 impl Footprint {
     /// The first look.
     pub fn of(id: u32) -> anyhow::Result<Footprint> {
-        let children = children(id)?;
+        let children = Spent::by(id)?.children_s;
         let threads = threads(id)?
             .into_iter()
             .map(|(thread, spent)| (thread, (spent, spent)))
@@ -35,15 +37,14 @@ impl Footprint {
         for (thread, spent) in threads(self.id)? {
             self.threads.entry(thread).or_insert((0, 0)).1 = spent;
         }
-        self.children.1 = children(self.id)?;
+        self.children.1 = Spent::by(self.id)?.children_s;
         Ok(())
     }
 
     /// Milliseconds on a processor between the first look and the last.
     pub fn cpu_ms(&self) -> f64 {
         let own: u64 = self.threads.values().map(|(from, to)| to - from).sum();
-        let ticks = (self.children.1 - self.children.0) as f64;
-        own as f64 / 1e6 + ticks * 1_000.0 / rustix::param::clock_ticks_per_second() as f64
+        own as f64 / 1e6 + (self.children.1 - self.children.0) * 1_000.0
     }
 
     /// The most memory that was resident at any time since its start, in MiB.
@@ -75,18 +76,6 @@ fn threads(id: u32) -> anyhow::Result<BTreeMap<String, u64>> {
     Ok(threads)
 }
 
-fn children(id: u32) -> anyhow::Result<u64> {
-    children_ticks(&read(id, "stat")?).context("/proc/PID/stat reads otherwise than expected")
-}
-
-/// The 16th and 17th field; the second, a name in brackets, may hold anything.
-fn children_ticks(stat: &str) -> Option<u64> {
-    let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(13);
-    let own: u64 = fields.next()?.parse().ok()?;
-    let kernel: u64 = fields.next()?.parse().ok()?;
-    Some(own + kernel)
-}
-
 fn peak_kib(status: &str) -> Option<u64> {
     let line = status
         .lines()
@@ -99,9 +88,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_kernels_figures_are_read() {
-        let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 31 11 5 6 20 0 4 0 99 1 1";
-        assert_eq!(children_ticks(stat), Some(11));
+    fn the_highest_memory_is_read() {
         assert_eq!(
             peak_kib("VmPeak:\t 9 kB\nVmHWM:\t   16040 kB\n"),
             Some(16_040)

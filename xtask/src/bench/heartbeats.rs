@@ -10,6 +10,7 @@ use anyhow::{Context, bail};
 
 use super::Bench;
 use super::figure::{Bar, Figure, median, number};
+use super::proc_stat::Spent;
 use crate::cargo_build::Kind;
 use crate::process::{Life, Process, wait_until};
 use crate::run::tail;
@@ -176,9 +177,9 @@ impl Place {
             .args(["drive", "--address", address])
             .args(["--rigs", RIGS, "--seconds", SECONDS])
             .args(more);
-        let before = cpu_seconds(server.id())?;
+        let before = Spent::by(server.id())?.own_s;
         let said = self.run("the load", command, "load.log")?;
-        let used = cpu_seconds(server.id())? - before;
+        let used = Spent::by(server.id())?.own_s - before;
         let outcome: serde_json::Value =
             serde_json::from_str(said.trim()).context("the load's figures cannot be read")?;
         let field = |name: &str| {
@@ -227,31 +228,4 @@ fn first_line(file: &Path) -> Option<String> {
     let text = fs::read_to_string(file).ok()?;
     let line = text.lines().next()?.trim().to_owned();
     (!line.is_empty()).then_some(line)
-}
-
-/// Processor time of a process since its start, its own and the kernel's for it.
-fn cpu_seconds(id: u32) -> anyhow::Result<f64> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat"))
-        .with_context(|| format!("process {id} is gone"))?;
-    let ticks = ticks(&stat).context("/proc/PID/stat reads otherwise than expected")?;
-    Ok(ticks as f64 / rustix::param::clock_ticks_per_second() as f64)
-}
-
-/// The 14th and 15th field; the second, a name in brackets, may hold anything.
-fn ticks(stat: &str) -> Option<u64> {
-    let mut fields = stat.rsplit_once(") ")?.1.split(' ').skip(11);
-    let own: u64 = fields.next()?.parse().ok()?;
-    let kernel: u64 = fields.next()?.parse().ok()?;
-    Some(own + kernel)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn processor_time_is_found_behind_any_name() {
-        let stat = "7 (a ) b) S 1 7 7 0 -1 4194560 100 0 0 0 31 11 0 0 20 0 4 0 99 1 1";
-        assert_eq!(ticks(stat), Some(42));
-    }
 }

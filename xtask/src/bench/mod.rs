@@ -3,7 +3,9 @@
 mod figure;
 mod footprint;
 mod heartbeats;
+mod newcomer;
 mod page;
+mod proc_stat;
 mod rented;
 mod rest;
 mod start;
@@ -30,24 +32,35 @@ struct Bench<'a> {
 struct Measure {
     name: &'static str,
     purposes: &'static [Purpose],
+    /// It takes longer than all others together: measured only when it is named.
+    long: bool,
     take: fn(&Bench) -> anyhow::Result<Vec<Figure>>,
 }
 
-const MEASURES: [Measure; 3] = [
+const MEASURES: [Measure; 4] = [
     Measure {
         name: "heartbeats",
         purposes: &[Purpose::Build],
+        long: false,
         take: heartbeats::measure,
     },
     Measure {
         name: "start",
         purposes: &[Purpose::Build, Purpose::Run],
+        long: false,
         take: start::measure,
     },
     Measure {
         name: "rest",
         purposes: &[Purpose::Build, Purpose::Run, Purpose::Bench],
+        long: false,
         take: rest::measure,
+    },
+    Measure {
+        name: "newcomer",
+        purposes: &[Purpose::Build, Purpose::Run, Purpose::Test, Purpose::Pages],
+        long: true,
+        take: newcomer::measure,
     },
 ];
 
@@ -98,7 +111,10 @@ pub fn bench(console: &Console, args: &BenchArgs) -> anyhow::Result<ExitCode> {
 
 fn chosen(name: Option<&str>) -> anyhow::Result<Vec<Measure>> {
     let Some(name) = name else {
-        return Ok(MEASURES.to_vec());
+        return Ok(MEASURES
+            .into_iter()
+            .filter(|measure| !measure.long)
+            .collect());
     };
     match MEASURES.iter().find(|measure| measure.name == name) {
         Some(found) => Ok(vec![*found]),

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpStream;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, bail};
@@ -14,6 +14,7 @@ use crate::demo::write_keys;
 use crate::ground::Ground;
 use crate::http::{Answer, exchange};
 use crate::process::wait_until;
+use crate::run::said;
 
 const UP_WITHIN: Duration = Duration::from_secs(30);
 const ANSWER_WITHIN: Duration = Duration::from_secs(30);
@@ -142,18 +143,4 @@ impl Rented {
         all.extend(headers);
         exchange(stream, method, path, &all, body)
     }
-}
-
-/// What a command says; an error when it fails.
-pub fn said(command: &mut Command) -> anyhow::Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("{command:?}"))?;
-    // 4 says that the owner is needed, beside the answer.
-    if !matches!(output.status.code(), Some(0 | 4)) {
-        let error = String::from_utf8_lossy(&output.stderr);
-        bail!("{command:?} ended with {}: {}", output.status, error.trim());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }

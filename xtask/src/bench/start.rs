@@ -7,12 +7,13 @@ use anyhow::Context;
 
 use super::Bench;
 use super::figure::{Bar, Figure, median};
-use super::rented::{Rented, said};
+use super::rented::Rented;
 use crate::cargo_build::Kind;
 use crate::docker::Docker;
 use crate::ground::Ground;
 use crate::packages::program;
 use crate::process::{Life, wait_until};
+use crate::run::said;
 
 const ROUNDS: usize = 20;
 const JOB_WITHIN: Duration = Duration::from_secs(120);

@@ -14,6 +14,7 @@ use crate::cargo_build::Kind;
 use crate::console::Console;
 use crate::ground::Ground;
 use crate::process::wait_until;
+use crate::run::said;
 
 /// How long a program may take until it answers.
 const UP_WITHIN: Duration = Duration::from_secs(30);
@@ -265,19 +266,6 @@ impl Parties {
         command.arg("--json");
         json(&mut command)
     }
-}
-
-fn said(command: &mut Command) -> anyhow::Result<String> {
-    let output = command
-        .stdin(Stdio::null())
-        .output()
-        .with_context(|| format!("{command:?}"))?;
-    // 4 says that the owner is needed, beside the answer.
-    if !matches!(output.status.code(), Some(0 | 4)) {
-        let error = String::from_utf8_lossy(&output.stderr);
-        bail!("{command:?} ended with {}: {}", output.status, error.trim());
-    }
-    Ok(String::from_utf8_lossy(&output.stdout).into_owned())
 }
 
 fn json(command: &mut Command) -> anyhow::Result<Value> {
