@@ -165,10 +165,15 @@ pub struct Earning {
 }
 
 /// `PUT /local/v1/pause`; `DELETE` resumes.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct PauseRequest {
-    /// For how long, in ms; absent is until the owner resumes.
+    /// For how long, in ms; absent, and without `until_ms`, is until the owner resumes. It keeps its length when the
+    /// clock is set.
+    #[serde(default)]
     pub for_ms: Option<u64>,
+    /// Until when, ms since 1970, as the clock on the wall shows it. Not together with `for_ms`.
+    #[serde(default)]
+    pub until_ms: Option<u64>,
 }
 
 /// A pause in force.

@@ -1,5 +1,6 @@
 //! What happened outside.
 
+use crate::memory::Pause;
 use sublet_protocol::heartbeat::{Command, Funding};
 use sublet_protocol::ids::LeaseId;
 use sublet_protocol::lease::{EndCode, Output};
@@ -9,11 +10,8 @@ use sublet_protocol::lease::{EndCode, Output};
 pub enum Event {
     /// A second went by.
     Tick,
-    /// The owner pauses, until a wall-clock time or until further notice.
-    Pause {
-        /// When it ends, ms since 1970.
-        until_wall_ms: Option<u64>,
-    },
+    /// The owner pauses, for a span, until a wall-clock time, or until further notice.
+    Pause(Pause),
     /// The owner takes a pause back.
     Resume,
     /// The marketplace asks for something.

@@ -1,6 +1,7 @@
 //! What the agent must not forget: stored after every change, before anything rests on it.
 
 use crate::effect::Effect;
+use crate::facts::Moment;
 use crate::lease::Lease;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
@@ -28,6 +29,9 @@ pub struct Memory {
     /// Containers at start-up have been matched with leases; before that nothing new is taken.
     #[serde(skip)]
     pub reconciled: bool,
+    /// When the policy last looked at the facts; a restart begins anew.
+    #[serde(skip)]
+    pub looked: Option<Moment>,
 }
 
 /// The owner said no.
@@ -35,6 +39,34 @@ pub struct Memory {
 pub struct Pause {
     /// When it ends, ms since 1970; absent is when the owner says so.
     pub until_wall_ms: Option<u64>,
+    /// It was asked for as a span ("1 hour"), and keeps that length when the clock is set; otherwise it ends at a
+    /// time of day ("until tomorrow").
+    #[serde(default)]
+    pub span: bool,
+}
+
+impl Pause {
+    /// Until the owner says otherwise.
+    pub const UNTIL_RESUMED: Self = Self {
+        until_wall_ms: None,
+        span: false,
+    };
+
+    /// For so long from now on, in ms.
+    pub fn lasting(ms: u64, now: Moment) -> Self {
+        Self {
+            until_wall_ms: Some(now.wall_ms.saturating_add(ms)),
+            span: true,
+        }
+    }
+
+    /// Until a time on the clock on the wall, ms since 1970.
+    pub fn until(wall_ms: u64) -> Self {
+        Self {
+            until_wall_ms: Some(wall_ms),
+            span: false,
+        }
+    }
 }
 
 impl Memory {

@@ -3,6 +3,7 @@
 use crate::event::{Event, FoundContainer, FoundState, News};
 use crate::facts::{Docker, Sensed};
 use crate::lease::Stage;
+use crate::memory::Pause;
 use crate::testing::*;
 use crate::{Effect, policy, step};
 use proptest::prelude::*;
@@ -62,7 +63,7 @@ fn act() -> impl Strategy<Value = Act> {
         6 => (lease(), gpus, 0u64..40).prop_map(|(l, gpu, id)| grant_command(id, grant(l, gpu))),
         1 => (lease(), 0u64..40).prop_map(|(l, id)| cancel_command(id, l)),
         12 => (lease(), news()).prop_map(|(l, news)| Event::Container { lease: lease_id(l), news }),
-        1 => prop::option::of(0u64..u64::MAX).prop_map(|until_wall_ms| Event::Pause { until_wall_ms }),
+        1 => (prop::option::of(0u64..u64::MAX), any::<bool>()).prop_map(|(until_wall_ms, span)| Event::Pause(Pause { until_wall_ms, span })),
         2 => Just(Event::Resume),
         1 => (lease(), 0u64..900_000).prop_map(|(l, funded_ms)| Event::Answered {
             funding: vec![Funding { lease: lease_id(l), funded_ms }],

@@ -33,7 +33,7 @@ pub fn step(
         now,
         effects: Vec::new(),
     };
-    turn.cool_down();
+    policy::observe(&mut turn.memory, settings, facts, now);
     turn.take(event);
     turn.enforce();
     turn.archive();
@@ -49,26 +49,11 @@ struct Turn<'a> {
 }
 
 impl Turn<'_> {
-    /// Hysteresis: hot at `hot_c`, and hot it stays until below `cool_c`. A silent sensor changes nothing.
-    fn cool_down(&mut self) {
-        for gpu in &self.facts.gpus {
-            let Some(celsius) = gpu.sensed.as_ref().and_then(|s| s.temperature_c) else {
-                continue;
-            };
-            let heat = self.settings.gpu(&gpu.info.id).heat;
-            if celsius >= heat.hot_c {
-                self.memory.cooling.insert(gpu.info.id.clone());
-            } else if celsius < heat.cool_c {
-                self.memory.cooling.remove(&gpu.info.id);
-            }
-        }
-    }
-
     fn take(&mut self, event: Event) {
         match event {
             Event::Tick => {}
-            Event::Pause { until_wall_ms } => {
-                self.memory.pause = Some(Pause { until_wall_ms });
+            Event::Pause(pause) => {
+                self.memory.pause = Some(pause);
                 self.effects.push(Effect::Report);
             }
             Event::Resume => {
@@ -318,6 +303,7 @@ impl Turn<'_> {
         let now = self.now;
         if let Some(Pause {
             until_wall_ms: Some(until),
+            ..
         }) = self.memory.pause
             && now.wall_ms >= until
         {

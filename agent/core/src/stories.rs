@@ -3,6 +3,7 @@
 use crate::event::{Event, FoundContainer, FoundState, News};
 use crate::facts::{Docker, GpuProblem};
 use crate::lease::Stage;
+use crate::memory::Pause;
 use crate::testing::*;
 use crate::{Effect, Memory, policy};
 use sublet_protocol::heartbeat::Funding;
@@ -126,9 +127,7 @@ fn the_owner_pauses_and_the_job_goes_at_once() {
     let mut world = World::new();
     world.run("l", "gpu-a");
     world.pass(10_000);
-    let effects = world.send(Event::Pause {
-        until_wall_ms: None,
-    });
+    let effects = world.send(Event::Pause(Pause::UNTIL_RESUMED));
     assert_eq!(effects, [kill("l")]);
     world.pass(4_000);
     assert_eq!(world.news("l", News::Killed), [remove("l")]);
@@ -156,9 +155,7 @@ fn the_owner_pauses_and_the_job_goes_at_once() {
 fn a_pause_ends_by_the_wall_clock_also_after_a_restart() {
     let mut world = World::new();
     let until = world.now.wall_ms + 60_000;
-    world.send(Event::Pause {
-        until_wall_ms: Some(until),
-    });
+    world.send(Event::Pause(Pause::until(until)));
     world.pass(59_999);
     assert!(world.memory.pause.is_some());
     let stored = serde_json::to_string(&world.memory).unwrap();
@@ -388,12 +385,7 @@ fn sealing_and_sending_leave_the_gpu_free_and_survive_a_pause() {
     };
     world.news("l", exited);
     assert_eq!(world.lease("l").stage, Stage::Collecting);
-    assert_eq!(
-        world.send(Event::Pause {
-            until_wall_ms: None
-        }),
-        []
-    );
+    assert_eq!(world.send(Event::Pause(Pause::UNTIL_RESUMED)), []);
     let decision = policy::decide(&world.memory, &world.settings, &world.facts, world.now);
     assert_eq!(decision.state, RigState::Yours);
 }

@@ -21,22 +21,34 @@ pub struct PauseError(String);
 pub fn read(words: &[String], look: &Look) -> Result<PauseRequest, PauseError> {
     let text = words.join(" ").trim().to_lowercase();
     if text.is_empty() {
-        return Ok(PauseRequest { for_ms: None });
+        return Ok(PauseRequest::default());
     }
     let bad = || PauseError(text.chars().take(60).collect());
     let now_ms = i64::try_from(look.now_ms).map_err(|_| bad())?;
     let now = Timestamp::from_millisecond(now_ms)
         .map_err(|_| bad())?
         .to_zoned(look.zone.clone());
-    let end = match text.strip_prefix("until ") {
+    let point = text.strip_prefix("until ");
+    let end = match point {
         Some(point) => next(point.trim(), &now),
         None => after(&text, &now),
     };
-    let wait = end.ok_or_else(bad)?.timestamp().as_millisecond() - now_ms;
-    match u64::try_from(wait) {
-        Ok(ms) if ms > 0 => Ok(PauseRequest { for_ms: Some(ms) }),
-        _ => Err(bad()),
+    let end_ms = end.ok_or_else(bad)?.timestamp().as_millisecond();
+    let wait = u64::try_from(end_ms - now_ms).map_err(|_| bad())?;
+    if wait == 0 {
+        return Err(bad());
     }
+    // A span keeps its length when the clock is set; a time of day moves with it.
+    Ok(match point {
+        Some(_) => PauseRequest {
+            until_ms: Some(look.now_ms + wait),
+            ..PauseRequest::default()
+        },
+        None => PauseRequest {
+            for_ms: Some(wait),
+            ..PauseRequest::default()
+        },
+    })
 }
 
 /// The next time the clock shows `point`; `tomorrow` begins at midnight.
@@ -85,15 +97,17 @@ mod tests {
     use super::*;
     use jiff::tz::TimeZone;
 
-    fn read_at_1330(text: &str) -> Result<Option<u64>, PauseError> {
+    const NOW_MS: u64 = 1_795_260_600_000;
+
+    fn read_at_1330(text: &str) -> Result<PauseRequest, PauseError> {
         let look = Look {
             unicode: true,
             zone: TimeZone::fixed(jiff::tz::offset(2)),
             // 2026-11-21 13:30 there
-            now_ms: 1_795_260_600_000,
+            now_ms: NOW_MS,
         };
         let words: Vec<String> = text.split(' ').map(str::to_owned).collect();
-        read(&words, &look).map(|request| request.for_ms)
+        read(&words, &look)
     }
 
     #[test]
@@ -110,9 +124,15 @@ mod tests {
             ("until 09:15", 19 * 60 + 45),
             ("Until Tomorrow", 10 * 60 + 30),
         ] {
-            assert_eq!(read_at_1330(text), Ok(Some(minutes * MINUTE)), "{text}");
+            let wait = minutes * MINUTE;
+            let is_point = text.to_lowercase().starts_with("until");
+            let meant = PauseRequest {
+                for_ms: (!is_point).then_some(wait),
+                until_ms: is_point.then_some(NOW_MS + wait),
+            };
+            assert_eq!(read_at_1330(text), Ok(meant), "{text}");
         }
-        assert_eq!(read_at_1330(""), Ok(None));
+        assert_eq!(read_at_1330(""), Ok(PauseRequest::default()));
     }
 
     #[test]

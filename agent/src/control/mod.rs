@@ -20,6 +20,7 @@ mod tests;
 
 pub use endpoint::{BindError, Endpoint, Peer};
 pub use request::{Answer, Request};
+pub use routes::PAUSE_MAX_MS;
 pub use server::serve;
 #[cfg(unix)]
 pub use unix::Listener;

@@ -16,7 +16,7 @@ use sublet_protocol::local::{
 use sublet_protocol::problem::{Problem, ProblemCode};
 
 /// A pause longer than this is a slip of the keyboard: 366 days in ms.
-const PAUSE_MAX_MS: u64 = 366 * 24 * 60 * 60 * 1000;
+pub const PAUSE_MAX_MS: u64 = 366 * 24 * 60 * 60 * 1000;
 
 /// Lines of a log when the caller does not say.
 const LOG_LINES: u32 = 100;

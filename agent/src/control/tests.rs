@@ -100,7 +100,10 @@ async fn questions_reach_the_daemon_and_answers_come_back() {
     let served = Served::by(paused_until_7).await;
     let pause = served
         .client()
-        .pause(&PauseRequest { for_ms: Some(5) })
+        .pause(&PauseRequest {
+            for_ms: Some(5),
+            until_ms: None,
+        })
         .await;
     assert_eq!(pause.unwrap(), PauseView { until_ms: Some(7) });
     served.client().resume().await.unwrap();
@@ -156,6 +159,7 @@ async fn bad_requests_are_told_what_is_wrong() {
         .client()
         .pause(&PauseRequest {
             for_ms: Some(u64::MAX),
+            until_ms: None,
         })
         .await
     {

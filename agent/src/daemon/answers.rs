@@ -2,9 +2,10 @@
 
 use super::engine::Engine;
 use super::{Daemon, Today, examine, sentence};
-use crate::control::{Answer, Request};
+use crate::control::{Answer, PAUSE_MAX_MS, Request};
 use crate::doctor;
 use sublet_core::lease::Lease;
+use sublet_core::memory::Pause;
 use sublet_core::{Event, Memory, policy};
 use sublet_protocol::ids::LeaseId;
 use sublet_protocol::local::{
@@ -67,13 +68,33 @@ impl Daemon {
     }
 
     fn pause(&mut self, request: &PauseRequest) -> Result<PauseView, Problem> {
-        let now_ms = self.clock.now().wall_ms;
-        let until_ms = request.for_ms.map(|for_ms| now_ms.saturating_add(for_ms));
-        self.take(Event::Pause {
-            until_wall_ms: until_ms,
-        });
+        let now = self.clock.now();
+        let pause = match (request.for_ms, request.until_ms) {
+            (None, None) => Pause::UNTIL_RESUMED,
+            (Some(ms), None) => Pause::lasting(ms, now),
+            (None, Some(wall_ms))
+                if wall_ms > now.wall_ms && wall_ms - now.wall_ms <= PAUSE_MAX_MS =>
+            {
+                Pause::until(wall_ms)
+            }
+            (None, Some(_)) => {
+                return Err(Problem::new(
+                    ProblemCode::BadRequest,
+                    "A pause ends at a time to come, at most 366 days from now.",
+                ));
+            }
+            (Some(_), Some(_)) => {
+                return Err(Problem::new(
+                    ProblemCode::BadRequest,
+                    "A pause has a length or an end, not both: give for_ms or until_ms.",
+                ));
+            }
+        };
+        self.take(Event::Pause(pause));
         self.stored_or_problem()?;
-        Ok(PauseView { until_ms })
+        Ok(PauseView {
+            until_ms: pause.until_wall_ms,
+        })
     }
 
     fn today(&mut self) -> Result<MicroUsd, Problem> {

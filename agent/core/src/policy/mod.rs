@@ -1,6 +1,12 @@
 //! May each GPU rent now, and if not, why not: one ordered list of reasons, each with its figure and what
 //! would change it. What is not known counts as no.
 
+mod ends;
+mod observe;
+
+pub use ends::ends;
+pub use observe::observe;
+
 use crate::facts::{Docker, FRESH_MS, Facts, GpuFacts, GpuProblem, Moment};
 use crate::memory::Memory;
 use crate::settings::Settings;
