@@ -14,6 +14,7 @@ pub mod schedule;
 pub mod settings;
 mod step;
 pub mod tariff;
+pub mod thermal;
 
 pub use effect::Effect;
 pub use event::Event;

@@ -3,6 +3,7 @@
 use crate::effect::Effect;
 use crate::facts::Moment;
 use crate::lease::Lease;
+use crate::thermal::Governor;
 use serde::{Deserialize, Serialize};
 use std::collections::{BTreeMap, BTreeSet};
 use sublet_protocol::ids::{GpuId, LeaseId};
@@ -19,6 +20,9 @@ pub struct Memory {
     pub commands_seen: u64,
     /// GPUs that are too hot and have not cooled down far enough yet.
     pub cooling: BTreeSet<GpuId>,
+    /// The heat governor of each GPU: what it changed on the card must be put back, also after a crash.
+    #[serde(default)]
+    pub governors: BTreeMap<GpuId, Governor>,
     /// How long the marketplace may be silent before jobs are stopped, in ms; absent before the first session.
     #[serde(default)]
     pub fence_ms: Option<u64>,
