@@ -34,7 +34,7 @@ const BETWEEN_FAN_CUTS_MS: u64 = 15_000;
 /// The least time after any change before power comes back, in ms.
 const BEFORE_RAISE_MS: u64 = 20_000;
 /// What a cut takes for each °C above the target, in per cent of the factory's limit.
-const CUT_PERCENT_A_DEGREE: i64 = 2;
+const CUT_PERCENT_A_DEGREE: i64 = 3;
 /// The most that one cut takes, likewise.
 const MOST_CUT_PERCENT: i64 = 20;
 /// The most that one raise gives, likewise; it gives one for each °C of calm.
@@ -372,8 +372,11 @@ impl Turn {
         } else {
             limits.now_mw
         };
-        let wanted = wanted.clamp(limits.lowest_mw, limits.highest_mw);
-        if wanted == limits.now_mw {
+        let mut wanted = wanted.clamp(limits.lowest_mw, limits.highest_mw);
+        if same(wanted, limits.before_mw) {
+            wanted = limits.before_mw;
+        }
+        if same(wanted, limits.now_mw) {
             return false;
         }
         self.governor.changed = Some(Changed {
