@@ -10,6 +10,7 @@ pub mod lease;
 pub mod memory;
 pub mod meter;
 pub mod policy;
+pub mod profit;
 pub mod schedule;
 pub mod settings;
 mod step;

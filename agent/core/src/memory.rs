@@ -36,6 +36,25 @@ pub struct Memory {
     /// When the policy last looked at the facts; a restart begins anew.
     #[serde(skip)]
     pub looked: Option<Moment>,
+    /// Since when nothing of owner, use, heat and power stands in a GPU's way; absent where something does. Never
+    /// stored: a restart begins anew.
+    #[serde(skip)]
+    pub free_since_boot_ms: BTreeMap<GpuId, u64>,
+    /// What each GPU draws while it works, in mW; coarse, so that it need not be stored each second.
+    #[serde(default)]
+    pub drawn_mw: BTreeMap<GpuId, u32>,
+    /// The running averages behind it.
+    #[serde(skip)]
+    pub drawing: BTreeMap<GpuId, Drawing>,
+}
+
+/// A running average of power.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Drawing {
+    /// In µW.
+    pub average_uw: u64,
+    /// Over how much working time, in ms; no more than it goes back.
+    pub measured_ms: u64,
 }
 
 /// The owner said no.

@@ -182,6 +182,8 @@ fn heat_stops_a_job_and_renting_comes_back_only_once_cool() {
     assert_eq!(offered(&world), 1);
     world.facts.gpus[0].sensed.as_mut().unwrap().temperature_c = Some(75);
     world.pass(1_000);
+    assert_eq!(offered(&world), 1, "it has to stay cool for a while");
+    world.pass(world.settings.settle_ms);
     assert_eq!(offered(&world), 2);
 }
 
@@ -401,7 +403,7 @@ fn what_is_not_known_is_not_rented_and_says_so() {
             .map(|r| r.code)
             .collect::<Vec<_>>()
     };
-    assert_eq!(reasons(&world), []);
+    assert_eq!(reasons(&world), [ReasonCode::NoDemand]);
     world.facts.gpus[0].sensed.as_mut().unwrap().age_ms = 10_001;
     assert_eq!(reasons(&world), [ReasonCode::ReadingUnknown]);
     world.facts.gpus[0].sensed = None;
@@ -424,7 +426,9 @@ fn what_is_not_known_is_not_rented_and_says_so() {
     );
     let mut world = World::new();
     world.facts.gpus = vec![card("sw", true)];
+    world.pass(0);
+    world.pass(world.settings.settle_ms);
     assert_eq!(reasons(&world), [ReasonCode::SoftwareGpu]);
     world.settings.allow_software_gpu = true;
-    assert_eq!(reasons(&world), []);
+    assert_eq!(reasons(&world), [ReasonCode::NoDemand]);
 }

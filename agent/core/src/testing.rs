@@ -151,7 +151,7 @@ pub struct World {
 }
 
 impl World {
-    /// Everything fine, reconciled, at one second.
+    /// Everything fine, reconciled and settled.
     pub fn new() -> Self {
         let mut world = Self {
             memory: Memory::default(),
@@ -163,6 +163,8 @@ impl World {
                 wall_ms: 1_700_000_000_000,
             },
         };
+        world.send(Event::Tick);
+        world.skip(world.settings.settle_ms);
         world.send(Event::SessionOpened { fence_ms: 72_000 });
         world.send(Event::Reconciled(Vec::new()));
         world
@@ -190,11 +192,20 @@ impl World {
         self.now.wall_ms += ms;
     }
 
-    /// Lets time go by with the marketplace answering.
+    /// Lets time go by with the marketplace answering, in steps that are no sleep.
     pub fn pass(&mut self, ms: u64) -> Vec<Effect> {
-        self.skip(ms);
-        self.facts.market.last_answer_boot_ms = Some(self.now.boot_ms);
-        self.send(Event::Tick)
+        let mut effects = Vec::new();
+        let mut left = ms;
+        loop {
+            let step = left.min(crate::policy::GAP_MS);
+            self.skip(step);
+            self.facts.market.last_answer_boot_ms = Some(self.now.boot_ms);
+            effects.extend(self.send(Event::Tick));
+            left -= step;
+            if left == 0 {
+                return effects;
+            }
+        }
     }
 
     pub fn news(&mut self, lease: &str, news: News) -> Vec<Effect> {

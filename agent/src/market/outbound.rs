@@ -53,7 +53,11 @@ impl Outbound {
     /// move (telemetry, meters, progress) wait for the next regular heartbeat, and so does a lease that is no
     /// longer named: the marketplace has settled it.
     pub(super) fn presses_after(&self, told: &Self) -> bool {
-        let codes = |of: &Self| of.reasons.iter().map(|r| r.code).collect::<Vec<_>>();
+        // What bars no offer came from the marketplace's own last answer: it need not hear it at once.
+        let codes = |of: &Self| {
+            let codes = of.reasons.iter().map(|reason| reason.code);
+            codes.filter(|code| code.bars()).collect::<Vec<_>>()
+        };
         let news = |stand: &LeaseStand| {
             !told.leases.iter().any(|old| {
                 old.lease == stand.lease && old.state == stand.state && old.ending == stand.ending

@@ -1,10 +1,10 @@
 //! Why a lease must give its GPUs back.
 
-use super::reason;
-use crate::facts::{Facts, GpuProblem, Moment};
+use super::{gpu, price, rig, standing, switched_off};
+use crate::facts::{Facts, Moment};
 use crate::lease::Lease;
 use crate::memory::Memory;
-use crate::settings::{Mode, Settings};
+use crate::settings::Settings;
 use sublet_protocol::reason::{Reason, ReasonCode};
 
 /// Why a lease that uses its GPUs, or is about to, must end now; the most important reason alone. To be asked only of
@@ -20,42 +20,34 @@ pub fn ends(
     memory: &Memory,
     settings: &Settings,
     facts: &Facts,
-    _now: Moment,
+    now: Moment,
     lease: &Lease,
 ) -> Option<Reason> {
-    if memory.pause.is_some() {
-        return Some(reason(
-            ReasonCode::PausedByOwner,
-            "You paused renting.",
-            "Rents again when you resume.",
-        ));
-    }
-    lease.grant.gpus.iter().find_map(|id| {
-        let gpu = facts.gpus.iter().find(|gpu| gpu.info.id == *id);
-        let lost = match gpu {
-            None => true,
-            Some(gpu) => matches!(gpu.problem, Some(GpuProblem::Lost(_))),
-        };
-        if lost {
-            Some(reason(
-                ReasonCode::GpuLost,
-                format!("GPU {id} is gone."),
-                "Restart the machine, or the driver; it is looked for again by itself.",
-            ))
-        } else if settings.gpu(id).mode == Mode::Off {
-            Some(reason(
-                ReasonCode::SwitchedOff,
-                format!("You switched GPU {id} off for renting."),
-                "Choose another mode for it.",
-            ))
-        } else if memory.cooling.contains(id) {
-            Some(reason(
-                ReasonCode::TooHot,
-                format!("GPU {id} grew too hot."),
-                "Rents again once it is cool.",
-            ))
-        } else {
-            None
+    let mut reasons: Vec<Reason> = rig::paused(memory, facts, now).into_iter().collect();
+    for id in &lease.grant.gpus {
+        match facts.gpus.iter().find(|gpu| gpu.info.id == *id) {
+            None => reasons.push(gpu::gone(&format!("GPU {id}"), "it is no longer found")),
+            Some(gpu) => {
+                reasons.extend(switched_off(settings, gpu));
+                reasons.extend(gpu::lost(gpu));
+                reasons.extend(standing(memory, settings, facts, now, gpu));
+                reasons.extend(gpu::software(settings, gpu));
+            }
         }
-    })
+    }
+    let had_its_slice = lease.meter.used_ms(now) >= settings.min_slice_ms;
+    if had_its_slice {
+        reasons.extend(price::below_cost_of(memory, settings, facts, now, lease));
+    } else {
+        reasons.retain(|reason| !waits(reason.code));
+    }
+    reasons.into_iter().min_by_key(|reason| reason.code)
+}
+
+/// What a job's minimum slice is kept from.
+fn waits(code: ReasonCode) -> bool {
+    matches!(
+        code,
+        ReasonCode::OutsideHours | ReasonCode::MeteredNetwork | ReasonCode::BelowCost
+    )
 }

@@ -1,19 +1,32 @@
 //! May each GPU rent now, and if not, why not: one ordered list of reasons, each with its figure and what
 //! would change it. What is not known counts as no.
+//!
+//! [`observe`] takes the facts in, [`decide`] and [`offers`] say what may be rented, [`ends`] what must stop.
 
 mod ends;
+mod gpu;
+pub mod heat;
 mod observe;
+mod owner;
+mod price;
+mod reading;
+mod rig;
+#[cfg(test)]
+mod tests;
+mod words;
 
 pub use ends::ends;
-pub use observe::observe;
+pub use gpu::uses;
+pub use observe::{GAP_MS, observe};
 
-use crate::facts::{Docker, FRESH_MS, Facts, GpuFacts, GpuProblem, Moment};
+use crate::facts::{Facts, GpuFacts, Moment};
 use crate::memory::Memory;
-use crate::settings::Settings;
-use sublet_protocol::gpu::GpuVendor;
+use crate::profit;
+use crate::settings::{Mode, Settings};
 use sublet_protocol::ids::GpuId;
 use sublet_protocol::offer::GpuOffer;
 use sublet_protocol::reason::{Reason, ReasonCode, RigState};
+use words::{reason, span};
 
 /// The decision for one GPU.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,8 +35,16 @@ pub struct GpuDecision {
     pub gpu: GpuId,
     /// Its state in one word.
     pub state: RigState,
-    /// Why it does not rent, most important first. Empty: it may, or it does.
+    /// Why it does not rent, most important first. Those that [bar](ReasonCode::bars) it come before those that only
+    /// say why nothing came of its offer.
     pub reasons: Vec<Reason>,
+}
+
+impl GpuDecision {
+    /// Whether nothing bars it: it may rent, or does.
+    pub fn may_rent(&self) -> bool {
+        !self.reasons.iter().any(|reason| reason.code.bars())
+    }
 }
 
 /// The decision for the rig.
@@ -31,77 +52,139 @@ pub struct GpuDecision {
 pub struct Decision {
     /// Its state in one word.
     pub state: RigState,
-    /// Why it does not rent, most important first.
+    /// Why it does not rent, most important first: the reasons of the GPU that is nearest to renting.
     pub reasons: Vec<Reason>,
     /// One by one.
     pub gpus: Vec<GpuDecision>,
 }
 
-/// Decides for every GPU. `memory` must have seen the facts already (see [`crate::step`]), for hysteresis.
+/// Decides for every GPU. `memory` must have [seen](observe) the facts already.
 pub fn decide(memory: &Memory, settings: &Settings, facts: &Facts, now: Moment) -> Decision {
-    let common = rig_reasons(memory, facts, now);
-    let gpus: Vec<GpuDecision> = facts
-        .gpus
-        .iter()
-        .map(|gpu| {
-            let mut reasons = common.clone();
-            reasons.extend(gpu_reasons(memory, settings, gpu));
-            reasons.sort_by_key(|reason| reason.code);
-            let state = if memory.holder(&gpu.info.id).is_some() {
-                RigState::Renting
-            } else {
-                reasons
-                    .first()
-                    .map_or(RigState::Ready, |first| state_for(first.code))
-            };
-            GpuDecision {
-                gpu: gpu.info.id.clone(),
-                state,
-                reasons,
-            }
-        })
-        .collect();
-    let mut reasons = common;
-    let all_barred = gpus.iter().all(|gpu| !gpu.reasons.is_empty());
-    if all_barred {
-        // With one GPU its reasons are the rig's; with several, those of the one that is nearest to renting.
-        if let Some(nearest) = gpus.iter().min_by_key(|gpu| gpu.reasons.len()) {
-            reasons = nearest.reasons.clone();
-        }
-    }
-    let state = if memory.is_renting() {
-        RigState::Renting
-    } else if gpus.is_empty() {
-        RigState::NeedsYou
-    } else if !all_barred {
-        RigState::Ready
-    } else {
-        reasons
-            .first()
-            .map_or(RigState::Ready, |first| state_for(first.code))
+    let decided = |gpu| decide_gpu(memory, settings, facts, now, gpu);
+    let gpus: Vec<GpuDecision> = facts.gpus.iter().map(decided).collect();
+    let nearest = gpus.iter().min_by_key(|gpu| {
+        let first = gpu.reasons.first().map(|reason| reason.code);
+        // No reason at all is nearest, then the least important first one, then the fewest.
+        (first.map(std::cmp::Reverse), gpu.reasons.len())
+    });
+    let (state, reasons) = match nearest {
+        Some(nearest) => (nearest.state, nearest.reasons.clone()),
+        None => (RigState::NeedsYou, rig_reasons(memory, facts, now)),
     };
     Decision {
-        state,
+        state: if memory.is_renting() {
+            RigState::Renting
+        } else {
+            state
+        },
         reasons,
         gpus,
     }
 }
 
-/// What the rig sells right now: GPUs that may rent and that nobody holds.
+/// What the rig sells right now: GPUs that may rent and that nobody holds, each for no less than its electricity.
 pub fn offers(memory: &Memory, settings: &Settings, facts: &Facts, now: Moment) -> Vec<GpuOffer> {
-    let decision = decide(memory, settings, facts, now);
     facts
         .gpus
         .iter()
-        .zip(&decision.gpus)
-        .filter(|(gpu, decided)| {
-            decided.reasons.is_empty() && memory.holder(&gpu.info.id).is_none()
-        })
-        .map(|(gpu, _)| GpuOffer {
-            gpu: gpu.info.clone(),
-            floor: settings.gpu(&gpu.info.id).floor,
+        .filter(|gpu| memory.holder(&gpu.info.id).is_none())
+        .filter(|gpu| decide_gpu(memory, settings, facts, now, gpu).may_rent())
+        .filter_map(|gpu| {
+            Some(GpuOffer {
+                gpu: gpu.info.clone(),
+                floor: profit::floor(memory, settings, facts, now, gpu)?,
+            })
         })
         .collect()
+}
+
+fn decide_gpu(
+    memory: &Memory,
+    settings: &Settings,
+    facts: &Facts,
+    now: Moment,
+    gpu: &GpuFacts,
+) -> GpuDecision {
+    let mut reasons = rig_reasons(memory, facts, now);
+    if let Some(off) = switched_off(settings, gpu) {
+        reasons.push(off);
+    } else {
+        let standing = standing(memory, settings, facts, now, gpu);
+        if standing.is_empty() {
+            reasons.extend(settling(memory, settings, gpu, now));
+        }
+        reasons.extend(standing);
+        reasons.extend(gpu::software(settings, gpu));
+        reasons.extend(gpu::unmeasured(gpu));
+    }
+    let price = price::reasons(memory, settings, facts, now, gpu);
+    // While something bars it, its price is not what it waits for.
+    reasons.extend(price.filter(|price| price.code.bars() || reasons.is_empty()));
+    reasons.sort_by_key(|reason| reason.code);
+    let state = if memory.holder(&gpu.info.id).is_some() {
+        RigState::Renting
+    } else {
+        reasons
+            .first()
+            .map_or(RigState::Ready, |first| state_for(first.code))
+    };
+    GpuDecision {
+        gpu: gpu.info.id.clone(),
+        state,
+        reasons,
+    }
+}
+
+fn rig_reasons(memory: &Memory, facts: &Facts, now: Moment) -> Vec<Reason> {
+    let mut reasons: Vec<Reason> = rig::paused(memory, facts, now).into_iter().collect();
+    reasons.extend(rig::means(memory, facts));
+    reasons
+}
+
+/// What a GPU has to be free of for a while before it rents: the owner's programs and presence, other use, heat,
+/// power, hours, and readings that are not there.
+fn standing(
+    memory: &Memory,
+    settings: &Settings,
+    facts: &Facts,
+    now: Moment,
+    gpu: &GpuFacts,
+) -> Vec<Reason> {
+    let mode = settings.gpu(&gpu.info.id).mode;
+    if mode == Mode::Off {
+        return Vec::new();
+    }
+    let mut reasons = owner::reasons(mode, settings, facts, now);
+    match gpu::lost(gpu) {
+        Some(lost) => reasons.push(lost),
+        None => reasons.extend(gpu::sensors(memory, settings, gpu)),
+    }
+    reasons
+}
+
+fn switched_off(settings: &Settings, gpu: &GpuFacts) -> Option<Reason> {
+    let name = &gpu.info.name;
+    (settings.gpu(&gpu.info.id).mode == Mode::Off).then(|| {
+        reason(
+            ReasonCode::SwitchedOff,
+            format!("You switched {name} off for renting."),
+            "Rents again when you choose another mode for it.",
+        )
+        .name("gpu", name)
+    })
+}
+
+fn settling(memory: &Memory, settings: &Settings, gpu: &GpuFacts, now: Moment) -> Option<Reason> {
+    let (name, settle_ms) = (&gpu.info.name, settings.settle_ms);
+    (!observe::settled(memory, settings, &gpu.info.id, now)).then(|| {
+        reason(
+            ReasonCode::Settling,
+            format!("What stood in the way of {name} has only just gone."),
+            format!("Rents once it has stayed away for {}.", span(settle_ms)),
+        )
+        .name("gpu", name)
+        .number("settle_ms", settle_ms)
+    })
 }
 
 fn state_for(first: ReasonCode) -> RigState {
@@ -133,183 +216,4 @@ fn state_for(first: ReasonCode) -> RigState {
         | C::BelowCost => RigState::Waiting,
         C::BelowFloor | C::NoDemand => RigState::Ready,
     }
-}
-
-fn reason(code: ReasonCode, text: impl Into<String>, remedy: impl Into<String>) -> Reason {
-    Reason::new(code, ended(text.into()), remedy)
-}
-
-/// As a sentence: what others report begins small.
-fn capital(text: &str) -> String {
-    let mut letters = text.chars();
-    let mut sentence: String = letters
-        .next()
-        .into_iter()
-        .flat_map(char::to_uppercase)
-        .collect();
-    sentence.push_str(letters.as_str());
-    sentence
-}
-
-/// With a full stop: the remedy follows as a sentence of its own.
-fn ended(mut text: String) -> String {
-    if !text.ends_with(['.', '?']) {
-        text.push('.');
-    }
-    text
-}
-
-fn rig_reasons(memory: &Memory, facts: &Facts, now: Moment) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    if let Some(pause) = memory.pause {
-        let remedy = match pause.until_wall_ms {
-            Some(until) => {
-                let minutes = until.saturating_sub(now.wall_ms).div_ceil(60_000);
-                format!("Rents again in {minutes} min, or when you resume.")
-            }
-            None => "Rents again when you resume.".to_owned(),
-        };
-        reasons.push(reason(
-            ReasonCode::PausedByOwner,
-            "You paused renting.",
-            remedy,
-        ));
-    }
-    if let Some(problem) = &facts.settings_problem {
-        reasons.push(reason(
-            ReasonCode::SettingsUnreadable,
-            format!("The settings could not be read: {problem}"),
-            "Mend the settings file; it is read again by itself.",
-        ));
-    }
-    if let Some(needed) = &facts.owner_needed {
-        reasons.push(reason(
-            ReasonCode::NeedsOwner,
-            needed.clone(),
-            "Run `sublet doctor` to see what to do.",
-        ));
-    }
-    if let Some(problem) = &facts.ledger_problem {
-        reasons.push(reason(
-            ReasonCode::LedgerUnwritable,
-            format!("The ledger cannot be written: {problem}"),
-            "Free some disk space or make the data folder writable; it is tried again by itself.",
-        ));
-    }
-    match &facts.docker {
-        Docker::Here(_) if memory.reconciled => {}
-        Docker::Here(_) | Docker::Unknown => reasons.push(reason(
-            ReasonCode::DockerUnavailable,
-            "Docker is being asked what is there.",
-            "Goes on in a moment.",
-        )),
-        Docker::Away(why) => reasons.push(reason(
-            ReasonCode::DockerUnavailable,
-            capital(why),
-            "It is asked again by itself.",
-        )),
-    }
-    if !facts.market.connected {
-        let why = facts.market.problem.as_deref();
-        reasons.push(reason(
-            ReasonCode::MarketUnreachable,
-            capital(why.unwrap_or("the marketplace has not answered yet")),
-            "It is asked again by itself.",
-        ));
-    }
-    reasons
-}
-
-fn gpu_reasons(memory: &Memory, settings: &Settings, gpu: &GpuFacts) -> Vec<Reason> {
-    let mut reasons = Vec::new();
-    if gpu.info.software {
-        if !settings.allow_software_gpu {
-            reasons.push(reason(
-                ReasonCode::SoftwareGpu,
-                format!(
-                    "{} is not a graphics card: the CPU does its work.",
-                    gpu.info.name
-                ),
-                "Start the agent with --allow-software-gpu to rent it all the same.",
-            ));
-        }
-    } else {
-        reasons.extend(sensor_reasons(memory, settings, gpu));
-    }
-    if gpu.info.score.is_none() {
-        reasons.push(reason(
-            ReasonCode::NotBenchmarked,
-            format!("{} has no benchmark under this driver.", gpu.info.name),
-            "Run `sublet bench`.",
-        ));
-    }
-    reasons
-}
-
-fn sensor_reasons(memory: &Memory, settings: &Settings, gpu: &GpuFacts) -> Vec<Reason> {
-    match &gpu.problem {
-        Some(GpuProblem::Lost(why)) => {
-            return vec![reason(
-                ReasonCode::GpuLost,
-                format!("{} is gone: {why}", gpu.info.name),
-                "Restart the machine, or the driver; it is looked for again by itself.",
-            )];
-        }
-        Some(GpuProblem::Unreadable(why)) => {
-            return vec![unknown(gpu, why)];
-        }
-        None => {}
-    }
-    let Some(sensed) = &gpu.sensed else {
-        let why = match gpu.info.vendor {
-            GpuVendor::Nvidia => "its driver's library has not been read yet",
-            _ => "this version reads NVIDIA's sensors only",
-        };
-        return vec![unknown(gpu, why)];
-    };
-    if sensed.age_ms > FRESH_MS {
-        return vec![unknown(
-            gpu,
-            &format!("the last reading is {} s old", sensed.age_ms / 1_000),
-        )];
-    }
-    let mut reasons = Vec::new();
-    match sensed.temperature_c {
-        None => reasons.push(unknown(gpu, "it does not tell its temperature")),
-        Some(celsius) => {
-            if celsius >= settings.gpu(&gpu.info.id).heat.hot_c
-                || memory.cooling.contains(&gpu.info.id)
-            {
-                reasons.push(reason(
-                    ReasonCode::TooHot,
-                    format!("{} is at {celsius} °C.", gpu.info.name),
-                    format!(
-                        "Rents again below {} °C.",
-                        settings.gpu(&gpu.info.id).heat.cool_c
-                    ),
-                ));
-            }
-        }
-    }
-    match &sensed.users {
-        None => reasons.push(unknown(gpu, "it does not tell who uses it")),
-        Some(users) => {
-            if let Some(first) = users.first() {
-                reasons.push(reason(
-                    ReasonCode::GpuInUse,
-                    format!("{} uses {}.", first.name, gpu.info.name),
-                    "Rents again when it has closed.",
-                ));
-            }
-        }
-    }
-    reasons
-}
-
-fn unknown(gpu: &GpuFacts, why: &str) -> Reason {
-    reason(
-        ReasonCode::ReadingUnknown,
-        format!("{} cannot be watched: {why}", gpu.info.name),
-        "It is read again by itself; `sublet doctor` says more.",
-    )
 }
