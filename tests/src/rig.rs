@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+/// The rule of a rig that nobody sits at: tests run where somebody may, and must not wait for them to leave.
+pub const HEADLESS: &str = "[rent]\nmode = \"always\"\nsettle_seconds = 0\n";
+
 /// How the agent is started beside its defaults.
 #[derive(Debug, Clone, Default)]
 pub struct With {
@@ -14,6 +17,8 @@ pub struct With {
     pub env: Vec<(String, String)>,
     /// More words on its command line.
     pub words: Vec<String>,
+    /// Its `settings.toml`; [`HEADLESS`] where there is none.
+    pub settings: Option<String>,
 }
 
 /// An agent's data folder, and the agent while it runs.
@@ -32,6 +37,7 @@ impl Rig {
         let data = folder.join("rig");
         std::fs::create_dir_all(folder).unwrap();
         write_keys(&folder.join("credentials"));
+        write_settings(&data, with.settings.as_deref().unwrap_or(HEADLESS));
         Self {
             data,
             market: market.to_owned(),
@@ -143,6 +149,16 @@ impl Rig {
             }
         })
     }
+}
+
+/// Writes the owner's settings, into a folder as private as the agent makes it.
+fn write_settings(data: &Path, text: &str) {
+    let mut folder = std::fs::DirBuilder::new();
+    folder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder.create(data).unwrap();
+    std::fs::write(data.join("settings.toml"), text).unwrap();
 }
 
 /// Keys as a service manager hands them over: a test touches nobody's keyring.

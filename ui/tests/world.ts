@@ -42,7 +42,7 @@ export class World {
   }
 
   async startAgent(): Promise<void> {
-    const words = ["run", "--market", this.#marketUrl, "--data", this.#rig, "--allow-software-gpu"];
+    const words = ["run", "--market", this.#marketUrl, "--data", this.#rig, "--preset", "farm", "--allow-software-gpu"];
     const env = { CREDENTIALS_DIRECTORY: join(this.#folder, "credentials"), DBUS_SESSION_BUS_ADDRESS: undefined };
     this.#agent = new Running(this.#sublet, words, join(this.#folder, "agent.log"), env);
     await until("the agent", 30_000, () => this.status());

@@ -1,5 +1,6 @@
 //! `sublet run`: the flags of the daemon, and its log.
 
+use crate::settings::{Preset, floor};
 use anyhow::Context;
 use clap::{Args, ValueEnum};
 use std::io::IsTerminal;
@@ -14,6 +15,8 @@ pub struct RunOptions {
     pub data: PathBuf,
     /// The marketplace.
     pub market: Option<url::Url>,
+    /// A whole rule of renting, over the settings.
+    pub preset: Option<Preset>,
     /// The least for an hour of one GPU.
     pub floor: Option<HourlyPrice>,
     /// Software adapters may be rented.
@@ -28,8 +31,11 @@ pub struct RunArgs {
     /// The marketplace to rent out on
     #[arg(long, value_name = "URL", env = "SUBLET_MARKET")]
     market: Option<url::Url>,
+    /// The rule of renting, over the settings: gamer, studio, farm or laptop
+    #[arg(long, value_name = "PRESET")]
+    preset: Option<Preset>,
     /// The least you take for an hour of a GPU, in US dollars, such as 0.35
-    #[arg(long, value_name = "USD_PER_HOUR")]
+    #[arg(long, value_name = "USD_PER_HOUR", value_parser = floor)]
     floor: Option<MicroUsd>,
     /// Rent out software adapters too, where the CPU computes; renters are told
     #[arg(long)]
@@ -60,6 +66,7 @@ impl RunArgs {
         RunOptions {
             data,
             market: self.market.clone(),
+            preset: self.preset,
             floor: self.floor.map(HourlyPrice),
             allow_software_gpu: self.allow_software_gpu,
             nvml_library: self.nvml_library.clone(),

@@ -114,7 +114,7 @@ impl Daemon {
         let today = self.today()?;
         let now = self.clock.now();
         let facts = self.facts();
-        let decision = policy::decide(&self.memory, &self.settings.good.0, &facts, now);
+        let decision = policy::decide(&self.memory, &self.settings.good.settings, &facts, now);
         let infos = self.machine.infos();
         Ok(Status {
             sentence: sentence::sentence(&decision, &infos, today),
@@ -143,7 +143,7 @@ impl Daemon {
 
     fn gpu_views(&self) -> Vec<GpuView> {
         let facts = self.facts();
-        let settings = &self.settings.good.0;
+        let settings = &self.settings.good.settings;
         let decision = policy::decide(&self.memory, settings, &facts, self.clock.now());
         let telemetry = self.machine.telemetry(std::time::Instant::now());
         facts

@@ -21,7 +21,7 @@ use crate::keys::{Keys, Surroundings};
 use crate::market::{HttpMarket, Known, Link, Outbound};
 use crate::sandbox;
 use crate::sensors::Library;
-use crate::settings::{Overrides, Watched};
+use crate::settings::{KnownGpu, Overrides, Watched};
 use crate::store::Store;
 use anyhow::Context;
 use clock::Clock;
@@ -104,6 +104,7 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         market: market.to_string(),
     };
     let overrides = Overrides {
+        preset: told.preset,
         floor: told.floor,
         allow_software_gpu: told.allow_software_gpu,
     };
@@ -117,7 +118,9 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         .map_or_else(Library::from_env, Library::at);
     let mut machine = Machine::look(&exe, library).await?;
     machine.recall_scores(&store);
-    let settings = Watched::open(&options.data, overrides);
+    let cards = machine.facts(Instant::now());
+    let cards = cards.iter().map(KnownGpu::from).collect();
+    let settings = Watched::open(&options.data, overrides, cards);
     let stored = store.load_memory()?.unwrap_or_default();
     let memory: Memory = if stored.is_empty() {
         Memory::default()
@@ -255,8 +258,8 @@ impl Daemon {
             },
             programs: Some(Aged::now(Vec::new())),
             utc_offset_s: 0,
-            host: machine::host_limits(self.settings.good.1, capacity),
-            settings_problem: self.settings.problem.clone(),
+            host: machine::host_limits(self.settings.good.limits, capacity),
+            settings_problem: self.settings.problem.as_ref().map(ToString::to_string),
             ledger_problem: self.ledger_problem.clone(),
             owner_needed: self.owner_needed.clone(),
         }
@@ -272,7 +275,7 @@ impl Daemon {
             } => Some(Bench {
                 sandbox: sandbox.clone(),
                 facts: facts.clone(),
-                limits: machine::host_limits(self.settings.good.1, Some(*capacity)),
+                limits: machine::host_limits(self.settings.good.limits, Some(*capacity)),
             }),
             _ => None,
         }

@@ -21,7 +21,7 @@ impl Daemon {
         let facts = self.facts();
         let now = self.clock.now();
         let memory = std::mem::take(&mut self.memory);
-        let (memory, effects) = step(memory, &self.settings.good.0, &facts, event, now);
+        let (memory, effects) = step(memory, &self.settings.good.settings, &facts, event, now);
         self.memory = memory;
         let mut archived = Vec::new();
         for effect in &effects {
@@ -129,7 +129,7 @@ impl Daemon {
     /// Lets the marketplace's link know how things stand; it decides what cannot wait.
     fn tell(&mut self, facts: &Facts) {
         let now = self.clock.now();
-        let settings = &self.settings.good.0;
+        let settings = &self.settings.good.settings;
         let decision = policy::decide(&self.memory, settings, facts, now);
         let next = Outbound {
             snapshot: self.snapshot,

@@ -80,6 +80,7 @@ fn docker_that_dies_under_a_job_fails_the_job_and_not_the_agent() {
     let with = With {
         env: vec![("DOCKER_HOST".into(), dockerd.host())],
         words: vec!["--allow-software-gpu".into()],
+        ..With::default()
     };
     let mut rig = Rig::new(folder.path(), &market.url, with);
     rig.start();

@@ -59,6 +59,7 @@ fn a_rig_without_docker_says_so_and_takes_nothing() {
     let with = With {
         env: vec![("DOCKER_HOST".into(), nowhere)],
         words: vec!["--allow-software-gpu".into()],
+        ..With::default()
     };
     let mut rig = Rig::new(folder.path(), &market.url, with);
     rig.start();

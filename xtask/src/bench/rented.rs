@@ -1,8 +1,8 @@
-//! A real marketplace and a real agent, both optimised and with their defaults, for what is measured on them.
+//! A real marketplace and a real agent, both optimised and with their defaults but for the rule of renting, for what is measured on them.
 
 use std::fs;
 use std::net::TcpStream;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -59,6 +59,7 @@ impl Rented {
 
         let credentials = run.join("credentials");
         write_keys(&credentials)?;
+        write_settings(&agent_data)?;
         let mut agent = Command::new(&sublet);
         agent
             .args(["run", "--market", address.trim()])
@@ -143,4 +144,18 @@ impl Rented {
         all.extend(headers);
         exchange(stream, method, path, &all, body)
     }
+}
+
+/// The rule of a rig that nobody sits at, and that waits for nothing: what is measured is not the owner's absence.
+const SETTINGS: &str = "[rent]\nmode = \"always\"\nsettle_seconds = 0\n";
+
+fn write_settings(agent_data: &Path) -> anyhow::Result<()> {
+    let mut folder = fs::DirBuilder::new();
+    folder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
+    folder
+        .create(agent_data)
+        .and_then(|()| fs::write(agent_data.join("settings.toml"), SETTINGS))
+        .context("the agent's settings cannot be written")
 }

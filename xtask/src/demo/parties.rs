@@ -84,6 +84,7 @@ impl Parties {
         )?;
         console.say(topped_up.lines().next().unwrap_or_default());
 
+        console.say("The owner's rule: rent always (`--preset farm`), from $0.20 an hour.");
         let task = console.task("Starting an agent");
         let credentials = run.join("credentials");
         write_keys(&credentials)?;
@@ -92,6 +93,8 @@ impl Parties {
             .args([
                 "run",
                 "--allow-software-gpu",
+                "--preset",
+                "farm",
                 "--floor",
                 "0.20",
                 "--market",

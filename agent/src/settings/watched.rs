@@ -1,0 +1,159 @@
+//! Follows the owner's file while the agent runs.
+
+use super::assemble::{Parsed, parse_under};
+use super::fault::Summary;
+use super::{Choices, FILE_NAME, Fault, GOOD_FILE_NAME, KnownGpu, Overrides};
+use crate::store::durable;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+/// Why the file does not count.
+#[derive(Debug, Clone, thiserror::Error)]
+pub enum SettingsError {
+    /// It is there, and cannot be read.
+    #[error("{path}: {why}")]
+    Unreadable {
+        /// Which file.
+        path: PathBuf,
+        /// Why.
+        why: String,
+    },
+    /// What it says is refused.
+    #[error("{path}, {}", Summary(.faults))]
+    Refused {
+        /// Which file.
+        path: PathBuf,
+        /// Everything that is wrong with it; never empty.
+        faults: Vec<Fault>,
+    },
+}
+
+/// The file's text; one that is not there is empty.
+///
+/// # Errors
+/// What the system says, or that it is not UTF-8.
+pub fn text_of(path: &Path) -> io::Result<String> {
+    match std::fs::read_to_string(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(String::new()),
+        read => read,
+    }
+}
+
+/// Follows the file: read anew when it changes, and the last good settings stay in force while it does not count,
+/// across a restart too.
+#[derive(Debug)]
+pub struct Watched {
+    path: PathBuf,
+    good_path: PathBuf,
+    overrides: Overrides,
+    known: Vec<KnownGpu>,
+    seen: Option<(SystemTime, u64)>,
+    /// The settings in force.
+    pub good: Choices,
+    /// The text they come from, and what it said.
+    in_force: Option<(String, Parsed)>,
+    /// Why the file does not count now.
+    pub problem: Option<SettingsError>,
+}
+
+impl Watched {
+    /// Reads the file of a data folder for the first time. Where it does not count, the last text that did is in
+    /// force, or the defaults where there was none; the problem is told, and nothing is rented meanwhile.
+    pub fn open(data: &Path, overrides: Overrides, known: Vec<KnownGpu>) -> Self {
+        let mut watched = Self {
+            path: data.join(FILE_NAME),
+            good_path: data.join(GOOD_FILE_NAME),
+            overrides,
+            known,
+            seen: None,
+            good: Choices::default(),
+            in_force: None,
+            problem: None,
+        };
+        watched.seen = watched.stamp();
+        watched.load();
+        if watched.problem.is_some() {
+            watched.recall();
+        }
+        watched
+    }
+
+    /// Looks whether the file changed; true when it was read anew.
+    pub fn look(&mut self) -> bool {
+        let stamp = self.stamp();
+        if stamp == self.seen {
+            return false;
+        }
+        // Taken before the reading: a change during it is seen the next time.
+        self.seen = stamp;
+        self.load();
+        true
+    }
+
+    fn stamp(&self) -> Option<(SystemTime, u64)> {
+        let meta = std::fs::metadata(&self.path).ok()?;
+        Some((meta.modified().ok()?, meta.len()))
+    }
+
+    fn load(&mut self) {
+        match self.read() {
+            Ok((text, parsed)) => {
+                for warning in &parsed.warnings {
+                    tracing::warn!(%warning, "the settings hold, but may not be what you mean");
+                }
+                self.keep(&text);
+                self.hold(text, parsed);
+                self.problem = None;
+            }
+            Err(error) => {
+                tracing::warn!(%error, "the settings do not count; the last good ones stay in force");
+                self.problem = Some(error);
+            }
+        }
+    }
+
+    fn hold(&mut self, text: String, parsed: Parsed) {
+        self.good = parsed.choices.clone();
+        self.in_force = Some((text, parsed));
+    }
+
+    fn read(&self) -> Result<(String, Parsed), SettingsError> {
+        let path = || self.path.clone();
+        let text = text_of(&self.path).map_err(|error| SettingsError::Unreadable {
+            path: path(),
+            why: error.to_string(),
+        })?;
+        match parse_under(&text, &self.overrides, &self.known) {
+            Ok(parsed) => Ok((text, parsed)),
+            Err(faults) => Err(SettingsError::Refused {
+                path: path(),
+                faults,
+            }),
+        }
+    }
+
+    /// Keeps a text that held, for a start with one that does not.
+    fn keep(&self, text: &str) {
+        let kept = std::fs::read_to_string(&self.good_path);
+        if kept.is_ok_and(|kept| kept == text) {
+            return;
+        }
+        if let Err(error) = durable::write_file(&self.good_path, text.as_bytes()) {
+            tracing::warn!(%error, "the settings hold, but no copy of them could be kept");
+        }
+    }
+
+    fn recall(&mut self) {
+        let Ok(text) = std::fs::read_to_string(&self.good_path) else {
+            return;
+        };
+        match parse_under(&text, &self.overrides, &self.known) {
+            Ok(parsed) => self.hold(text, parsed),
+            Err(faults) => {
+                let faults = Summary(&faults).to_string();
+                tracing::warn!(%faults, "the kept copy of the last good settings does not hold any more");
+            }
+        }
+    }
+}
