@@ -3,7 +3,8 @@
 use crate::bench::{BenchResult, KERNEL_VERSION};
 use crate::probe;
 use crate::sensors::{
-    self, Gpu, GpuKind, GpuReading, GpuWatch, Library, ProcessorLoad, SensorError, Snapshot,
+    self, Gpu, GpuKind, GpuReading, GpuSources, GpuWatch, Library, ProcessorLoad, SensorError,
+    Snapshot,
 };
 use crate::settings::Limits;
 use crate::store::{BenchKey, Store};
@@ -11,13 +12,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use sublet_core::facts::{GpuFacts, GpuProblem, GpuUser, PowerRange, Sensed};
+use sublet_core::facts::GpuFacts;
 use sublet_protocol::gpu::{BenchScore, GpuInfo, Telemetry};
 use sublet_protocol::ids::GpuId;
 use sublet_protocol::offer::HostLimits;
 
-/// How often sensors are read.
-const READ_EVERY: Duration = Duration::from_secs(1);
 /// How long the driver may take for its first answer.
 const FIRST_READING: Duration = Duration::from_secs(5);
 
@@ -29,6 +28,7 @@ pub struct Machine {
     pub problems: Vec<String>,
     scores: BTreeMap<GpuId, BenchScore>,
     watch: Option<GpuWatch>,
+    renting: bool,
     processor: ProcessorLoad,
     processor_percent: Option<u8>,
 }
@@ -44,7 +44,7 @@ impl Machine {
                 problems.push(error.to_string());
                 Vec::new()
             });
-        let watch = GpuWatch::start(library, READ_EVERY)?;
+        let watch = GpuWatch::start(GpuSources::of_machine(library))?;
         let first = watch.first(FIRST_READING).await;
         let cards: Vec<_> = match &first {
             Ok(snapshot) => snapshot
@@ -66,13 +66,15 @@ impl Machine {
             problems.push(error.to_string());
             Vec::new()
         });
-        // Without NVIDIA's library there is nothing to read: the thread may end.
-        let watch = (!matches!(driver_error, Some(SensorError::NoLibrary(_)))).then_some(watch);
+        // Without NVIDIA's library and any other card there is nothing to read: the thread may end.
+        let no_library = matches!(driver_error, Some(SensorError::NoLibrary(_)));
+        let watch = (!no_library || !cards.is_empty()).then_some(watch);
         Ok(Self {
             gpus,
             problems,
             scores: BTreeMap::new(),
             watch,
+            renting: false,
             processor: ProcessorLoad::default(),
             processor_percent: None,
         })
@@ -145,22 +147,17 @@ impl Machine {
             .zip(self.infos())
             .map(|(gpu, info)| {
                 let reading = reading_of(readings.as_deref(), gpu);
-                let (sensed, problem) = reading.map_or((None, None), |r| sense(r, now));
-                let card = gpu.nvidia.as_ref();
+                let (sensed, problem) = match reading.map(|reading| reading.sensed(now)) {
+                    Some((sensed, problem)) => (Some(sensed), problem),
+                    None => (None, None),
+                };
+                let card = gpu.card.as_ref();
                 GpuFacts {
                     info,
                     sensed,
                     problem,
-                    power_range: card
-                        .and_then(|card| card.power_limits)
-                        .map(|range| PowerRange {
-                            lowest_mw: range.lowest_mw,
-                            highest_mw: range.highest_mw,
-                            default_mw: range.default_mw,
-                        }),
-                    slowdown_c: card
-                        .and_then(|card| card.slowdown_temperature_c)
-                        .and_then(|celsius| i32::try_from(celsius).ok()),
+                    power_range: card.and_then(|card| card.power_range()),
+                    slowdown_c: card.and_then(|card| card.slowdown_c()),
                 }
             })
             .collect()
@@ -169,6 +166,10 @@ impl Machine {
     /// A second went by: a software adapter's load is the processor's. Looked at only while something is rented: at
     /// rest it would cost more than the rest of the second.
     pub fn second(&mut self, renting: bool) {
+        if let Some(watch) = self.watch.as_ref().filter(|_| renting != self.renting) {
+            self.renting = renting;
+            watch.pace(renting);
+        }
         let software = |gpu: &Gpu| gpu.kind == GpuKind::Software;
         if renting && self.gpus.iter().any(software) {
             self.processor_percent = self.processor.look();
@@ -228,81 +229,9 @@ fn driver_of(gpu: &Gpu) -> String {
 }
 
 fn reading_of<'a>(readings: Option<&'a Snapshot>, gpu: &Gpu) -> Option<&'a GpuReading> {
-    let card = gpu.nvidia.as_ref()?;
+    let card = gpu.card.as_ref()?;
     readings?
         .gpus
         .iter()
         .find(|reading| reading.gpu.uuid == card.uuid)
-}
-
-fn sense(reading: &GpuReading, now: Instant) -> (Option<Sensed>, Option<GpuProblem>) {
-    let telemetry = &reading.telemetry;
-    let temperature = &telemetry.temperature_c;
-    let problem = match &temperature.value {
-        Err(SensorError::GpuLost) => Some(GpuProblem::Lost(SensorError::GpuLost.to_string())),
-        Err(error) if *error != SensorError::NotSupported => {
-            Some(GpuProblem::Unreadable(error.to_string()))
-        }
-        _ => None,
-    };
-    fn read<T>(reading: &sensors::Reading<T>) -> Option<&T> {
-        reading.value.as_ref().ok()
-    }
-    let percent = |reading: &sensors::Reading<u32>| {
-        read(reading).and_then(|percent| u8::try_from(*percent).ok())
-    };
-    let celsius = |reading: &sensors::Reading<u32>| {
-        read(reading).and_then(|celsius| i32::try_from(*celsius).ok())
-    };
-    let sensed = Sensed {
-        age_ms: u64::try_from(temperature.age(now).as_millis()).unwrap_or(u64::MAX),
-        temperature_c: celsius(temperature),
-        hotspot_c: celsius(&telemetry.memory_temperature_c),
-        fan_percent: percent(&telemetry.fan_percent),
-        power_mw: read(&telemetry.power_draw_mw).copied(),
-        power_limit_mw: read(&telemetry.power_limit_mw).copied(),
-        load_percent: percent(&telemetry.utilization_percent),
-        heat_throttled: None,
-        memory_used_bytes: read(&telemetry.memory).map(|memory| memory.used_bytes),
-        users: read(&telemetry.processes).map(|processes| {
-            processes
-                .iter()
-                .filter(|process| !draws_the_desktop(process.pid))
-                .map(|process| GpuUser {
-                    name: format!("Process {}", process.pid),
-                    pid: process.pid,
-                    memory_bytes: process.memory_bytes,
-                    load_percent: None,
-                    computes: process.computes,
-                })
-                .collect()
-        }),
-    };
-    (Some(sensed), problem)
-}
-
-/// Programs that hold a GPU as long as anybody is logged in, whatever else goes on.
-#[cfg(target_os = "linux")]
-const DESKTOP: [&str; 8] = [
-    "Xorg",
-    "Xwayland",
-    "gnome-shell",
-    "kwin_x11",
-    "kwin_wayland",
-    "plasmashell",
-    "sway",
-    "xfwm4",
-];
-
-fn draws_the_desktop(pid: u32) -> bool {
-    #[cfg(target_os = "linux")]
-    {
-        std::fs::read_to_string(format!("/proc/{pid}/comm"))
-            .is_ok_and(|name| DESKTOP.contains(&name.trim()))
-    }
-    #[cfg(not(target_os = "linux"))]
-    {
-        let _ = pid;
-        false
-    }
 }

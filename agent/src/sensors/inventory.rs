@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sublet_protocol::ids::{GpuId, IdError};
 
-use super::{NvidiaGpu, PciAddress};
+use super::{Card, PciAddress};
 use crate::probe::{Adapter, AdapterKind};
 
 const NVIDIA: u32 = 0x10DE;
@@ -24,8 +24,8 @@ pub struct Gpu {
     pub kind: GpuKind,
     /// Where it sits, if known.
     pub pci: Option<PciAddress>,
-    /// What NVIDIA's library knows of it.
-    pub nvidia: Option<Arc<NvidiaGpu>>,
+    /// What its driver knows of it, where it can be watched.
+    pub card: Option<Arc<Card>>,
     /// The adapter to compute on, in the interface that is preferred.
     pub adapter: Option<Adapter>,
 }
@@ -35,9 +35,9 @@ pub struct Gpu {
 ///
 /// # Errors
 /// When NVIDIA's library gives a GPU an identifier that cannot be used as one.
-pub fn inventory(nvidia: &[Arc<NvidiaGpu>], adapters: &[Adapter]) -> Result<Vec<Gpu>, IdError> {
+pub fn inventory(cards: &[Arc<Card>], adapters: &[Adapter]) -> Result<Vec<Gpu>, IdError> {
     let mut adapters = one_for_each_device(adapters);
-    let mut pairs: Vec<Pair> = nvidia
+    let mut pairs: Vec<Pair> = cards
         .iter()
         .map(|card| Pair {
             card: Arc::clone(card),
@@ -55,7 +55,7 @@ pub fn inventory(nvidia: &[Arc<NvidiaGpu>], adapters: &[Adapter]) -> Result<Vec<
                 .as_ref()
                 .map_or(GpuKind::Discrete, |adapter| adapter.kind),
             pci: Some(card.pci),
-            nvidia: Some(card),
+            card: Some(card),
             adapter,
         });
     }
@@ -73,7 +73,7 @@ pub fn inventory(nvidia: &[Arc<NvidiaGpu>], adapters: &[Adapter]) -> Result<Vec<
             name: adapter.name.clone(),
             kind: adapter.kind,
             pci: adapter.pci,
-            nvidia: None,
+            card: None,
             adapter: Some(adapter),
         });
     }
@@ -82,7 +82,7 @@ pub fn inventory(nvidia: &[Arc<NvidiaGpu>], adapters: &[Adapter]) -> Result<Vec<
 
 /// A card and the adapter that computes on it.
 struct Pair {
-    card: Arc<NvidiaGpu>,
+    card: Arc<Card>,
     adapter: Option<Adapter>,
 }
 
@@ -170,6 +170,7 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::probe::{AdapterId, Backend, Limits};
+    use sublet_protocol::gpu::GpuVendor;
 
     fn adapter(backend: Backend, name: &str, pci: Option<&str>) -> Adapter {
         Adapter {
@@ -196,9 +197,10 @@ mod tests {
         }
     }
 
-    fn card(uuid: &str, name: &str, pci: &str) -> Arc<NvidiaGpu> {
-        Arc::new(NvidiaGpu {
+    fn card(uuid: &str, name: &str, pci: &str) -> Arc<Card> {
+        Arc::new(Card {
             uuid: uuid.into(),
+            vendor: GpuVendor::Nvidia,
             name: name.into(),
             pci: pci.parse().unwrap(),
             memory_total_bytes: 24 << 30,

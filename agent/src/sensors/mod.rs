@@ -1,24 +1,38 @@
-//! What the machine's GPUs tell: which there are, and how they are right now.
+//! What the machine tells: its GPUs, how they are and who uses them; the owner's programs; its power and network.
 //!
-//! [`nvidia`] reads NVIDIA's library, [`watch`] does so from a thread of its own, and [`inventory`] joins what it finds
-//! with the adapters that the probe found.
+//! [`watch`] reads all cards from a thread of its own: [`nvidia`] through NVIDIA's library. [`inventory`] joins what it
+//! finds with the adapters that the probe found.
 
+pub mod free;
+pub mod gpu_users;
 pub mod inventory;
+pub mod machine;
 pub mod nvidia;
 pub mod pci;
+pub mod process;
 pub mod processor;
+pub mod programs;
 pub mod reading;
+pub mod telemetry;
 pub mod watch;
 
+mod cards;
 mod nvidia_device;
 #[cfg(test)]
 mod nvidia_tests;
+#[cfg(windows)]
+mod process_windows;
+mod sensed;
 mod wire;
 
+pub use free::{FreeOutcome, FreeWanted};
+pub use gpu_users::GpuUsers;
 pub use inventory::{Gpu, GpuKind, inventory};
+pub use machine::MachineWatch;
 pub use nvidia::{Library, NvidiaSensor, Snapshot};
-pub use nvidia_device::{GpuReading, GpuTelemetry, MemoryUse, NvidiaGpu, PowerLimits, ProcessUse};
 pub use pci::PciAddress;
 pub use processor::ProcessorLoad;
+pub use programs::{Chosen, ProgramWatch};
 pub use reading::{Reading, SensorError};
-pub use watch::GpuWatch;
+pub use telemetry::{Card, GpuReading, GpuTelemetry, MemoryUse, PowerLimits, ProcessUse};
+pub use watch::{GpuSources, GpuWatch};

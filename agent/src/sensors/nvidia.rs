@@ -1,6 +1,7 @@
 //! NVIDIA's management library, kept open: opened once, read often, and opened again at a bounded pace after the driver
 //! went away or a GPU fell off the bus.
 
+use std::collections::HashMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,7 +10,8 @@ use std::time::{Duration, Instant};
 use nvml_wrapper::Nvml;
 
 use super::SensorError;
-use super::nvidia_device::{GpuReading, GpuTelemetry, NvidiaGpu, describe, measure};
+use super::nvidia_device::{self, describe, measure};
+use super::{Card, GpuReading, GpuTelemetry, MemoryUse, ProcessUse};
 
 /// The environment variable that names another library in place of NVIDIA's. It makes the agent load code from that
 /// file, so it is read from the environment or the command line alone and never from a settings file.
@@ -83,7 +85,9 @@ pub struct Snapshot {
 pub struct NvidiaSensor {
     library: Library,
     state: Result<Open, SensorError>,
-    seen: Vec<Arc<NvidiaGpu>>,
+    seen: Vec<Arc<Card>>,
+    /// When the last sample of processes' shares was taken, by card, on the driver's clock.
+    sampled_us: HashMap<String, u64>,
     /// Present while something is wrong that opening the library again may cure.
     pace: Option<Pace>,
 }
@@ -93,7 +97,7 @@ struct Open {
     nvml: Nvml,
     driver_version: String,
     /// By NVML's index; the error is why that GPU could not be described.
-    gpus: Vec<Result<Arc<NvidiaGpu>, SensorError>>,
+    gpus: Vec<Result<Arc<Card>, SensorError>>,
 }
 
 /// When to open the library again: soon at first, then ever more seldom.
@@ -130,6 +134,7 @@ impl NvidiaSensor {
             library,
             state: Err(SensorError::DriverNotLoaded),
             seen: Vec::new(),
+            sampled_us: HashMap::new(),
             pace: Some(Pace::new()),
         }
     }
@@ -162,21 +167,34 @@ impl NvidiaSensor {
         }
     }
 
-    /// Sets the power limit of one GPU, in milliwatts. It lasts until it is set again or the driver is unloaded.
+    /// Sets the power limit of one GPU, in milliwatts, and reads back which one is in force. It lasts until it is set
+    /// again or the driver is unloaded.
     ///
     /// # Errors
     /// [`SensorError::NoPermission`] without administrator rights; [`SensorError::Other`] outside the card's range.
-    pub fn set_power_limit(&mut self, uuid: &str, limit_mw: u32) -> Result<(), SensorError> {
-        let open = self.state.as_ref().map_err(Clone::clone)?;
-        let index = open
-            .gpus
-            .iter()
-            .position(|gpu| gpu.as_ref().is_ok_and(|gpu| gpu.uuid == uuid))
-            .ok_or_else(|| SensorError::NoSuchGpu(uuid.to_owned()))?;
-        open.nvml
-            .device_by_index(place(index))?
-            .set_power_management_limit(limit_mw)?;
-        Ok(())
+    pub fn set_power_limit(&mut self, uuid: &str, limit_mw: u32) -> Result<u32, SensorError> {
+        let mut device = self.named(uuid)?;
+        device.set_power_management_limit(limit_mw)?;
+        Ok(device.power_management_limit()?)
+    }
+
+    /// How the memory of one GPU stands, and which processes hold it, without their shares: read so as to be read
+    /// often.
+    ///
+    /// # Errors
+    /// See [`SensorError`].
+    pub fn holding(&self, uuid: &str) -> Result<(MemoryUse, Vec<ProcessUse>), SensorError> {
+        let device = self.named(uuid)?;
+        Ok((
+            nvidia_device::memory(&device)?,
+            nvidia_device::processes(&device)?,
+        ))
+    }
+
+    /// Closes the library, so that it keeps no card awake. The next reading opens it again.
+    pub fn close(&mut self) {
+        self.state = Err(SensorError::DriverNotLoaded);
+        self.pace = Some(Pace::new());
     }
 
     fn sick(&self, gpus: &[GpuReading]) -> bool {
@@ -204,26 +222,36 @@ impl NvidiaSensor {
         }
     }
 
-    fn measure(&self, now: Instant) -> Vec<GpuReading> {
-        self.seen
+    fn measure(&mut self, now: Instant) -> Vec<GpuReading> {
+        let mut sampled_us = std::mem::take(&mut self.sampled_us);
+        let readings = self
+            .seen
             .iter()
             .map(|gpu| GpuReading {
                 gpu: Arc::clone(gpu),
-                telemetry: match self.device(gpu) {
-                    Ok(device) => measure(&device, gpu, now),
+                telemetry: match self.named(&gpu.uuid) {
+                    Ok(device) => {
+                        let sampled = sampled_us.entry(gpu.uuid.clone()).or_default();
+                        measure(&device, gpu, sampled, now)
+                    }
+                    Err(SensorError::NoSuchGpu(_)) => {
+                        GpuTelemetry::unreachable(&SensorError::GpuLost, now)
+                    }
                     Err(error) => GpuTelemetry::unreachable(&error, now),
                 },
             })
-            .collect()
+            .collect();
+        self.sampled_us = sampled_us;
+        readings
     }
 
-    fn device(&self, gpu: &NvidiaGpu) -> Result<nvml_wrapper::Device<'_>, SensorError> {
+    fn named(&self, uuid: &str) -> Result<nvml_wrapper::Device<'_>, SensorError> {
         let open = self.state.as_ref().map_err(Clone::clone)?;
         let index = open
             .gpus
             .iter()
-            .position(|known| known.as_ref().is_ok_and(|known| known.uuid == gpu.uuid))
-            .ok_or(SensorError::GpuLost)?;
+            .position(|known| known.as_ref().is_ok_and(|known| known.uuid == uuid))
+            .ok_or_else(|| SensorError::NoSuchGpu(uuid.to_owned()))?;
         Ok(open.nvml.device_by_index(place(index))?)
     }
 }

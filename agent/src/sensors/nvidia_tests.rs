@@ -58,10 +58,12 @@ fn every_sensor_of_a_card_is_read() {
         compute_processes: vec![Process {
             pid: 41,
             memory_mib: Some(8_000),
+            ..Process::default()
         }],
         graphics_processes: vec![Process {
             pid: 7,
             memory_mib: None,
+            ..Process::default()
         }],
         ..Gpu::default()
     }]));
@@ -86,7 +88,7 @@ fn every_sensor_of_a_card_is_read() {
     );
     let telemetry = &reading.telemetry;
     assert_eq!(telemetry.temperature_c.value, Ok(67));
-    assert_eq!(telemetry.memory_temperature_c.value, Ok(82));
+    assert_eq!(telemetry.hotspot_c.value, Ok(82));
     assert_eq!(telemetry.power_draw_mw.value, Ok(412_000));
     assert_eq!(telemetry.energy_mj.value, Ok(5_000_000_000));
     assert_eq!(telemetry.fan_percent.value, Ok(55));
@@ -104,11 +106,13 @@ fn every_sensor_of_a_card_is_read() {
             ProcessUse {
                 pid: 41,
                 memory_bytes: Some(8_000 * MIB),
+                load_percent: Some(0),
                 computes: true
             },
             ProcessUse {
                 pid: 7,
                 memory_bytes: None,
+                load_percent: Some(0),
                 computes: false
             },
         ])
@@ -128,10 +132,7 @@ fn a_sensor_that_fails_leaves_the_others_alone() {
         telemetry.power_draw_mw.value,
         Err(SensorError::NotSupported)
     );
-    assert_eq!(
-        telemetry.memory_temperature_c.value,
-        Err(SensorError::NotSupported)
-    );
+    assert_eq!(telemetry.hotspot_c.value, Err(SensorError::NotSupported));
     assert_eq!(telemetry.temperature_c.value, Ok(41));
 }
 
@@ -307,7 +308,7 @@ fn a_power_limit_is_set_within_its_range_and_seen() {
     let mut rig = Rig::with(&Scenario::with_gpus([Gpu::default()]));
     let uuid = rig.read_after(0).gpus[0].gpu.uuid.clone();
 
-    rig.sensor.set_power_limit(&uuid, 250_000).unwrap();
+    assert_eq!(rig.sensor.set_power_limit(&uuid, 250_000), Ok(250_000));
 
     assert_eq!(
         rig.read_after(1).gpus[0].telemetry.power_limit_mw.value,
@@ -354,13 +355,17 @@ async fn the_watch_publishes_readings_and_sets_limits() {
     let stage = nvml_sim::stage(folder.path(), &Scenario::with_gpus([Gpu::default()]))
         .unwrap_or_else(|error| panic!("{error}"));
     let library = Library::at(stage.library().to_owned());
-    let watch = super::GpuWatch::start(library, Duration::from_millis(10)).unwrap();
+    let watch = super::GpuWatch::start(super::GpuSources {
+        at_rest: Duration::from_millis(10),
+        ..super::GpuSources::of_machine(library)
+    })
+    .unwrap();
     let uuid = watch.first(Duration::from_secs(10)).await.unwrap().gpus[0]
         .gpu
         .uuid
         .clone();
 
-    watch.set_power_limit(&uuid, 300_000).await.unwrap();
+    assert_eq!(watch.set_power_limit(&uuid, 300_000).await, Ok(300_000));
 
     let deadline = Instant::now() + Duration::from_secs(10);
     while watch.latest().unwrap().gpus[0]

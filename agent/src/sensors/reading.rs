@@ -59,6 +59,11 @@ pub enum SensorError {
         "the NVIDIA driver did not permit this; setting a power limit needs administrator rights"
     )]
     NoPermission,
+    /// The agent's view of processes is not the machine's.
+    #[error(
+        "the agent runs in a container that does not see the machine's processes, so it cannot tell who uses a GPU; start it with the machine's process list (docker run --pid=host)"
+    )]
+    OtherProcesses,
     /// This GPU has no such sensor.
     #[error("this GPU does not offer this")]
     NotSupported,
@@ -82,6 +87,7 @@ impl SensorError {
                 true
             }
             Self::NoPermission
+            | Self::OtherProcesses
             | Self::NotSupported
             | Self::NoSuchGpu(_)
             | Self::TimedOut(_)

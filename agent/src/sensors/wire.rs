@@ -21,9 +21,9 @@ impl Gpu {
             name: self.name.clone(),
             vendor: self.vendor(),
             software: self.kind == GpuKind::Software,
-            memory_bytes: self.nvidia.as_ref().map(|card| card.memory_total_bytes),
+            memory_bytes: self.card.as_ref().map(|card| card.memory_total_bytes),
             driver: self
-                .nvidia
+                .card
                 .as_ref()
                 .map(|card| card.driver_version.clone())
                 .or_else(adapter_driver),
@@ -36,8 +36,8 @@ impl Gpu {
         if self.kind == GpuKind::Software {
             return GpuVendor::Software;
         }
-        if self.nvidia.is_some() {
-            return GpuVendor::Nvidia;
+        if let Some(card) = &self.card {
+            return card.vendor;
         }
         // PCI vendor ids, as listed by the PCI-SIG.
         match self.adapter.as_ref().map(|adapter| adapter.vendor) {

@@ -2,10 +2,11 @@
 //! header. Each answers from the world as it is at that moment.
 
 use std::ffi::{CStr, c_char, c_int, c_uint, c_ulonglong};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use crate::layout::{
     FIELD_MEMORY_TEMPERATURE, FieldValue, MIB, MemoryV2, NOT_IN_AN_INSTANCE, PciInfo, ProcessInfo,
-    Utilization, VALUE_TYPE_UNSIGNED_INT, Value,
+    ProcessShare, Utilization, VALUE_TYPE_UNSIGNED_INT, Value,
 };
 use crate::world::{self, on_gpu, on_library};
 use crate::{Code, Gpu, Process};
@@ -368,4 +369,49 @@ unsafe extern "C" fn nvmlDeviceGetGraphicsRunningProcesses_v3(
     // SAFETY: the caller passes the room that it made.
     let write = |gpu: &Gpu| unsafe { put_processes(&gpu.graphics_processes, count, out) };
     code(index(device).and_then(|index| on_gpu("running_graphics_processes", index, write)))
+}
+
+/// The shares of processes that did something, all sampled now; NOT_FOUND when none did. As NVML, it answers a call
+/// without a buffer with the number and INSUFFICIENT_SIZE.
+#[unsafe(no_mangle)]
+unsafe extern "C" fn nvmlDeviceGetProcessUtilization(
+    device: Device,
+    out: *mut ProcessShare,
+    count: *mut c_uint,
+    _last_seen_us: c_ulonglong,
+) -> c_uint {
+    let write = |gpu: &Gpu| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let time_stamp = now.map_or(0, |since| since.as_micros() as c_ulonglong);
+        let busy: Vec<_> = gpu
+            .compute_processes
+            .iter()
+            .chain(&gpu.graphics_processes)
+            .filter_map(|process| Some((process.pid, process.load_percent?)))
+            .collect();
+        if busy.is_empty() {
+            return Err(Code::NotFound);
+        }
+        // SAFETY: null or valid, as NVML's header asks.
+        let room = unsafe { count.as_mut() }.ok_or(Code::InvalidArgument)?;
+        let given = *room as usize;
+        *room = busy.len() as c_uint;
+        if out.is_null() || given < busy.len() {
+            return Err(Code::InsufficientSize);
+        }
+        for (place, (pid, sm_util)) in busy.into_iter().enumerate() {
+            let share = ProcessShare {
+                pid,
+                time_stamp,
+                sm_util,
+                mem_util: 0,
+                enc_util: 0,
+                dec_util: 0,
+            };
+            // SAFETY: `place` is below the room that the caller gave.
+            unsafe { put(out.wrapping_add(place), share)? };
+        }
+        Ok(())
+    };
+    code(index(device).and_then(|index| on_gpu("process_utilization_stats", index, write)))
 }

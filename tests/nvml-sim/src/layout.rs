@@ -36,6 +36,16 @@ pub(crate) struct ProcessInfo {
     pub(crate) compute_instance_id: c_uint,
 }
 
+#[repr(C)]
+pub(crate) struct ProcessShare {
+    pub(crate) pid: c_uint,
+    pub(crate) time_stamp: c_ulonglong,
+    pub(crate) sm_util: c_uint,
+    pub(crate) mem_util: c_uint,
+    pub(crate) enc_util: c_uint,
+    pub(crate) dec_util: c_uint,
+}
+
 /// NVML's union of value kinds; this simulator answers unsigned integers only.
 #[repr(C)]
 pub(crate) union Value {

@@ -87,7 +87,7 @@ pub struct Gpu {
 }
 
 /// A process that uses a GPU.
-#[derive(Clone, Debug, Deserialize, PartialEq, Serialize)]
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Serialize)]
 #[serde(deny_unknown_fields)]
 pub struct Process {
     /// Process id.
@@ -95,6 +95,9 @@ pub struct Process {
     /// GPU memory in MiB; absent: not available, as under Windows' display driver model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub memory_mib: Option<u64>,
+    /// Share of the GPU's time in per cent; absent: it did nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub load_percent: Option<u32>,
 }
 
 /// NVML's return codes, by the names of its header.

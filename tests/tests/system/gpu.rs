@@ -78,6 +78,7 @@ fn a_card_is_watched_and_what_is_wrong_with_it_is_a_reason() {
     let game = Process {
         pid: 4_000_000,
         memory_mib: Some(6_000),
+        ..Process::default()
     };
     show(Gpu {
         graphics_processes: vec![game],

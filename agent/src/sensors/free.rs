@@ -1,0 +1,102 @@
+//! Has a GPU been given back? Its memory is free again, and no process of the job is left on it.
+
+use std::time::{Duration, Instant};
+
+use sublet_core::facts::GpuUser;
+use tokio::sync::oneshot;
+
+use super::{GpuUsers, MemoryUse, ProcessUse, SensorError};
+
+/// When a GPU counts as given back.
+#[derive(Clone, Debug, Default, Eq, PartialEq)]
+pub struct FreeWanted {
+    /// How much memory may still be in use, in bytes, not counting what listed processes of others hold: what
+    /// [`super::GpuReading::unclaimed_bytes`] said before the job, and some slack.
+    pub at_most_bytes: u64,
+    /// Processes that must be gone.
+    pub pids: Vec<u32>,
+    /// Containers, by their full ids, of which no process may be left.
+    pub containers: Vec<String>,
+}
+
+/// How giving back went.
+#[derive(Clone, Debug, Eq, PartialEq)]
+pub enum FreeOutcome {
+    /// The GPU is free.
+    Free {
+        /// How long that took from the request.
+        after: Duration,
+        /// Memory in use now, in bytes, of whomever.
+        used_bytes: u64,
+    },
+    /// It was not free at the deadline.
+    Held {
+        /// Memory in use then, in bytes, of whomever.
+        used_bytes: u64,
+        /// Every process on the GPU with what it holds; empty: the driver names none, and the memory is held all the
+        /// same.
+        holders: Vec<GpuUser>,
+    },
+    /// It could not be read.
+    Unknown(SensorError),
+}
+
+/// One request that waits.
+#[derive(Debug)]
+pub(super) struct Waiting {
+    pub(super) uuid: String,
+    pub(super) wanted: FreeWanted,
+    pub(super) since: Instant,
+    pub(super) until: Instant,
+    pub(super) answer: Option<oneshot::Sender<FreeOutcome>>,
+}
+
+impl Waiting {
+    /// Judges one look at the GPU and answers when it settles the matter. True: nobody waits any more.
+    pub(super) fn look(
+        &mut self,
+        look: Result<(MemoryUse, Vec<ProcessUse>), SensorError>,
+        users: &mut GpuUsers,
+        now: Instant,
+    ) -> bool {
+        let outcome = judge(&self.wanted, look, users, now, now - self.since);
+        let settled = matches!(outcome, FreeOutcome::Free { .. }) || now >= self.until;
+        let abandoned = self.answer.as_ref().is_none_or(oneshot::Sender::is_closed);
+        if settled && let Some(answer) = self.answer.take() {
+            // Whoever asked may have given up waiting.
+            let _ = answer.send(outcome);
+        }
+        settled || abandoned
+    }
+}
+
+fn judge(
+    wanted: &FreeWanted,
+    look: Result<(MemoryUse, Vec<ProcessUse>), SensorError>,
+    users: &mut GpuUsers,
+    now: Instant,
+    after: Duration,
+) -> FreeOutcome {
+    let (memory, processes) = match look {
+        Ok(look) => look,
+        Err(error) => return FreeOutcome::Unknown(error),
+    };
+    let used_bytes = memory.used_bytes;
+    let mut others_hold = 0;
+    let mut left = false;
+    for process in &processes {
+        users.learn(process.pid, now);
+        if wanted.pids.contains(&process.pid) || users.belongs(process.pid, &wanted.containers) {
+            left = true;
+        } else {
+            others_hold += process.memory_bytes.unwrap_or(0);
+        }
+    }
+    if !left && used_bytes.saturating_sub(others_hold) <= wanted.at_most_bytes {
+        return FreeOutcome::Free { after, used_bytes };
+    }
+    FreeOutcome::Held {
+        used_bytes,
+        holders: processes.iter().map(|it| users.user(it)).collect(),
+    }
+}
