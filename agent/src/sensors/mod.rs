@@ -1,4 +1,5 @@
-//! What the machine tells: its GPUs, how they are and who uses them; the owner's programs; its power and network.
+//! What the machine tells: its GPUs, how they are and who uses them; whether the owner is there; the owner's programs;
+//! its power and network.
 //!
 //! [`watch`] reads all cards from a thread of its own: [`nvidia`] through NVIDIA's library. [`inventory`] joins what it
 //! finds with the adapters that the probe found.
@@ -9,6 +10,7 @@ pub mod inventory;
 pub mod machine;
 pub mod nvidia;
 pub mod pci;
+pub mod presence;
 pub mod process;
 pub mod processor;
 pub mod programs;
