@@ -1,8 +1,9 @@
-//! One list of the machine's GPUs, out of what NVIDIA's library and the graphics interfaces each know.
+//! One list of the machine's GPUs, out of what their drivers and the graphics interfaces each know.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use sublet_protocol::gpu::GpuVendor;
 use sublet_protocol::ids::{GpuId, IdError};
 
 use super::{Card, PciAddress};
@@ -16,7 +17,7 @@ pub use crate::probe::AdapterKind as GpuKind;
 /// One GPU of this machine.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Gpu {
-    /// Stays the same over restarts: NVML's identifier where there is one.
+    /// Stays the same over restarts: its card's identifier where there is one.
     pub id: GpuId,
     /// Product name.
     pub name: String,
@@ -34,7 +35,7 @@ pub struct Gpu {
 /// side is left with that name.
 ///
 /// # Errors
-/// When NVIDIA's library gives a GPU an identifier that cannot be used as one.
+/// When a driver gives a GPU an identifier that cannot be used as one.
 pub fn inventory(cards: &[Arc<Card>], adapters: &[Adapter]) -> Result<Vec<Gpu>, IdError> {
     let mut adapters = one_for_each_device(adapters);
     let mut pairs: Vec<Pair> = cards
@@ -48,9 +49,13 @@ pub fn inventory(cards: &[Arc<Card>], adapters: &[Adapter]) -> Result<Vec<Gpu>, 
 
     let mut gpus = Vec::new();
     for Pair { card, adapter } in pairs {
+        // The name of NVIDIA's library is the product's; of AMD's only the graphics interface knows it, as a rule.
+        let named = adapter
+            .as_ref()
+            .filter(|_| card.vendor != GpuVendor::Nvidia);
         gpus.push(Gpu {
-            id: GpuId::new(&card.uuid)?,
-            name: card.name.clone(),
+            id: GpuId::new(&plain_id(&card.uuid))?,
+            name: named.map_or_else(|| card.name.clone(), |adapter| adapter.name.clone()),
             kind: adapter
                 .as_ref()
                 .map_or(GpuKind::Discrete, |adapter| adapter.kind),
@@ -146,6 +151,11 @@ fn take(adapters: &mut Vec<Adapter>, wanted: impl Fn(&Adapter) -> bool) -> Optio
     Some(adapters.remove(place))
 }
 
+/// NVIDIA's identifiers are taken as they are; one made of a PCI address has its colons and dot replaced.
+fn plain_id(uuid: &str) -> String {
+    uuid.replace([':', '.'], "-")
+}
+
 fn derived_id(adapter: &Adapter) -> String {
     let name = plain(&adapter.name);
     match (adapter.kind, adapter.pci) {
@@ -170,7 +180,6 @@ fn plain(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::probe::{AdapterId, Backend, Limits};
-    use sublet_protocol::gpu::GpuVendor;
 
     fn adapter(backend: Backend, name: &str, pci: Option<&str>) -> Adapter {
         Adapter {

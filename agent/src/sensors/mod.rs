@@ -1,9 +1,12 @@
 //! What the machine tells: its GPUs, how they are and who uses them; whether the owner is there; the owner's programs;
 //! its power and network.
 //!
-//! [`watch`] reads all cards from a thread of its own: [`nvidia`] through NVIDIA's library. [`inventory`] joins what it
+//! [`watch`] reads all cards from a thread of its own: [`nvidia`] through NVIDIA's library, `amd`
+//! through the kernel's files. [`inventory`] joins what it
 //! finds with the adapters that the probe found.
 
+#[cfg(target_os = "linux")]
+pub mod amd;
 pub mod free;
 pub mod gpu_users;
 pub mod inventory;
@@ -18,15 +21,26 @@ pub mod reading;
 pub mod telemetry;
 pub mod watch;
 
+#[cfg(target_os = "linux")]
+mod amd_users;
+#[cfg(target_os = "linux")]
+mod bus;
 mod cards;
 mod nvidia_device;
 #[cfg(test)]
 mod nvidia_tests;
 #[cfg(windows)]
 mod process_windows;
+mod rest;
 mod sensed;
+#[cfg(unix)]
+mod tasks;
+#[cfg(windows)]
+mod tasks_windows;
 mod wire;
 
+#[cfg(target_os = "linux")]
+pub use amd::AmdSensor;
 pub use free::{FreeOutcome, FreeWanted};
 pub use gpu_users::GpuUsers;
 pub use inventory::{Gpu, GpuKind, inventory};

@@ -173,6 +173,7 @@ impl NvidiaSensor {
     /// # Errors
     /// [`SensorError::NoPermission`] without administrator rights; [`SensorError::Other`] outside the card's range.
     pub fn set_power_limit(&mut self, uuid: &str, limit_mw: u32) -> Result<u32, SensorError> {
+        self.open_again();
         let mut device = self.named(uuid)?;
         device.set_power_management_limit(limit_mw)?;
         Ok(device.power_management_limit()?)
@@ -183,7 +184,8 @@ impl NvidiaSensor {
     ///
     /// # Errors
     /// See [`SensorError`].
-    pub fn holding(&self, uuid: &str) -> Result<(MemoryUse, Vec<ProcessUse>), SensorError> {
+    pub fn holding(&mut self, uuid: &str) -> Result<(MemoryUse, Vec<ProcessUse>), SensorError> {
+        self.open_again();
         let device = self.named(uuid)?;
         Ok((
             nvidia_device::memory(&device)?,
@@ -191,10 +193,17 @@ impl NvidiaSensor {
         ))
     }
 
-    /// Closes the library, so that it keeps no card awake. The next reading opens it again.
+    /// Closes the library, so that it keeps no card awake. Whatever is asked next opens it again.
     pub fn close(&mut self) {
-        self.state = Err(SensorError::DriverNotLoaded);
+        self.state = Err(SensorError::Asleep);
         self.pace = Some(Pace::new());
+    }
+
+    fn open_again(&mut self) {
+        if matches!(self.state, Err(SensorError::Asleep)) {
+            self.pace = None;
+            self.reopen();
+        }
     }
 
     fn sick(&self, gpus: &[GpuReading]) -> bool {

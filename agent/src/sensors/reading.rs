@@ -56,7 +56,7 @@ pub enum SensorError {
     GpuLost,
     /// The agent's user may not do that.
     #[error(
-        "the NVIDIA driver did not permit this; setting a power limit needs administrator rights"
+        "the graphics driver did not permit this; setting a power limit needs administrator rights"
     )]
     NoPermission,
     /// The agent's view of processes is not the machine's.
@@ -64,17 +64,20 @@ pub enum SensorError {
         "the agent runs in a container that does not see the machine's processes, so it cannot tell who uses a GPU; start it with the machine's process list (docker run --pid=host)"
     )]
     OtherProcesses,
+    /// The GPU sleeps, and a question would wake it.
+    #[error("the GPU sleeps to save power, and is read again when it wakes")]
+    Asleep,
     /// This GPU has no such sensor.
     #[error("this GPU does not offer this")]
     NotSupported,
     /// The agent has no GPU of that name.
-    #[error("there is no NVIDIA GPU with the identifier {0}")]
+    #[error("there is no GPU with the identifier {0} that can be watched")]
     NoSuchGpu(String),
     /// The reading thread did not answer in time.
-    #[error("the NVIDIA driver did not answer within {} s; it may hang, and a restart of the machine would clear that", .0.as_secs())]
+    #[error("the graphics driver did not answer within {} s; it may hang, and a restart of the machine would clear that", .0.as_secs())]
     TimedOut(Duration),
     /// Anything else, in the driver's own words.
-    #[error("the NVIDIA driver reported: {0}")]
+    #[error("the graphics driver reported: {0}")]
     Other(String),
 }
 
@@ -88,6 +91,7 @@ impl SensorError {
             }
             Self::NoPermission
             | Self::OtherProcesses
+            | Self::Asleep
             | Self::NotSupported
             | Self::NoSuchGpu(_)
             | Self::TimedOut(_)

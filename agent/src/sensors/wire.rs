@@ -11,24 +11,28 @@ impl Gpu {
     /// The description that goes over the wire, with the benchmark's result if there is one.
     #[must_use]
     pub fn info(&self, score: Option<BenchScore>) -> GpuInfo {
-        let adapter_driver = || {
-            self.adapter
-                .as_ref()
-                .map(crate::probe::Adapter::driver_version)
-        };
         GpuInfo {
             id: self.id.clone(),
             name: self.name.clone(),
             vendor: self.vendor(),
             software: self.kind == GpuKind::Software,
             memory_bytes: self.card.as_ref().map(|card| card.memory_total_bytes),
-            driver: self
-                .card
-                .as_ref()
-                .map(|card| card.driver_version.clone())
-                .or_else(adapter_driver),
+            driver: self.driver(),
             pci: self.pci.map(|address| address.to_string()),
             score,
+        }
+    }
+
+    /// The version of what computes: NVIDIA's driver is one piece, while AMD's kernel part says nothing of the rest.
+    fn driver(&self) -> Option<String> {
+        let adapter = self
+            .adapter
+            .as_ref()
+            .map(crate::probe::Adapter::driver_version);
+        let card = self.card.as_ref().map(|card| card.driver_version.clone());
+        match self.vendor() {
+            GpuVendor::Nvidia => card.or(adapter),
+            _ => adapter.or(card),
         }
     }
 
@@ -73,10 +77,10 @@ impl GpuTelemetry {
         }
     }
 
-    /// The first error that is not merely a sensor that this card lacks.
+    /// The first error that is not merely a sensor that this card lacks, or that it sleeps.
     fn problem(&self) -> Option<&SensorError> {
         self.errors()
-            .find(|error| **error != SensorError::NotSupported)
+            .find(|error| !matches!(error, SensorError::NotSupported | SensorError::Asleep))
     }
 }
 
