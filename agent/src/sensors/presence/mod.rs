@@ -19,7 +19,7 @@ use tokio::sync::watch;
 use board::Board;
 pub use board::{SourceState, SourceView};
 
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;
 
 /// Watches over the owner's presence. Dropping it ends its threads.

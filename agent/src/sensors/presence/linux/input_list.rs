@@ -132,3 +132,123 @@ impl Abilities {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As the kernel prints them: a keyboard of a laptop, its power button, a mouse, a touch pad, a wheel, a gamepad
+    /// and its motion sensor, the volume keys of a headset, a jack.
+    const LIST: &str = r#"I: Bus=0011 Vendor=0001 Product=0001 Version=ab41
+N: Name="AT Translated Set 2 keyboard"
+P: Phys=isa0060/serio0/input0
+S: Sysfs=/devices/platform/i8042/serio0/input/input3
+U: Uniq=
+H: Handlers=sysrq kbd event3 leds 
+B: PROP=0
+B: EV=120013
+B: KEY=402000000 3803078f800d001 feffffdfffefffff fffffffffffffffe
+B: MSC=10
+B: LED=7
+
+I: Bus=0019 Vendor=0000 Product=0001 Version=0000
+N: Name="Power Button"
+H: Handlers=kbd event0 
+B: PROP=0
+B: EV=3
+B: KEY=10000000000000 0
+
+I: Bus=0003 Vendor=046d Product=c077 Version=0111
+N: Name="Logitech USB Optical Mouse"
+H: Handlers=mouse0 event4 
+B: PROP=0
+B: EV=17
+B: KEY=ff0000 0 0 0 0
+B: REL=903
+B: MSC=10
+
+I: Bus=0018 Vendor=06cb Product=cd7a Version=0100
+N: Name="SYNA8004:00 06CB:CD7A Touchpad"
+H: Handlers=mouse1 event5 
+B: PROP=5
+B: EV=1b
+B: KEY=e520 10000 0 0 0 0
+B: ABS=2e0800000000003
+
+I: Bus=0003 Vendor=046d Product=c24f Version=0111
+N: Name="Logitech G29 Driving Force Racing Wheel"
+H: Handlers=event20 js0 
+B: PROP=0
+B: EV=20001b
+B: KEY=1ff 0 0 0 0 0 0 ffff00000000 0 0 0 0
+B: ABS=30027
+
+I: Bus=0005 Vendor=054c Product=09cc Version=8100
+N: Name="Wireless Controller"
+H: Handlers=event21 js1 
+B: PROP=0
+B: EV=20000b
+B: KEY=7fdb000000000000 0 0 0 0
+B: ABS=3003f
+
+I: Bus=0005 Vendor=054c Product=09cc Version=8100
+N: Name="Wireless Controller Motion Sensors"
+H: Handlers=event22 js2 
+B: PROP=40
+B: EV=19
+B: ABS=3f
+
+I: Bus=0003 Vendor=0951 Product=16a4 Version=0111
+N: Name="HyperX Headset"
+H: Handlers=kbd event7 
+B: PROP=0
+B: EV=1b
+B: KEY=e000000000000 0
+
+I: Bus=0000 Vendor=0000 Product=0000 Version=0000
+N: Name="HDA Intel PCH Headphone"
+H: Handlers=event9 
+B: PROP=0
+B: EV=21
+B: SW=4
+"#;
+
+    #[test]
+    fn what_a_device_is_shows_in_what_it_can_do() {
+        let found: Vec<_> = parse(LIST)
+            .into_iter()
+            .map(|it| (it.name, it.kind, it.event.unwrap(), it.joystick))
+            .collect();
+        let row = |name: &str, kind, event: &str, joystick: Option<&str>| {
+            (name.into(), kind, event.into(), joystick.map(Into::into))
+        };
+        let expected = [
+            row("AT Translated Set 2 keyboard", Kind::Desk, "event3", None),
+            row("Power Button", Kind::Other, "event0", None),
+            row("Logitech USB Optical Mouse", Kind::Desk, "event4", None),
+            row("SYNA8004:00 06CB:CD7A Touchpad", Kind::Desk, "event5", None),
+            row(
+                "Logitech G29 Driving Force Racing Wheel",
+                Kind::Gamepad,
+                "event20",
+                Some("js0"),
+            ),
+            row("Wireless Controller", Kind::Gamepad, "event21", Some("js1")),
+            row(
+                "Wireless Controller Motion Sensors",
+                Kind::Other,
+                "event22",
+                Some("js2"),
+            ),
+            row("HyperX Headset", Kind::Keys, "event7", None),
+            row("HDA Intel PCH Headphone", Kind::Other, "event9", None),
+        ];
+        assert_eq!(found, expected);
+    }
+
+    #[test]
+    fn a_list_of_nothing_is_a_list() {
+        assert_eq!(parse(""), []);
+        assert_eq!(parse("\n\nI: Bus=0003\n"), []);
+    }
+}

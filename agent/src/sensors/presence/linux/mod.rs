@@ -2,9 +2,19 @@
 //!
 //! A blocked X server or bus can hold up this thread for no longer than its time limit, and never the daemon.
 
+mod bus;
 mod devices;
+mod inhibitors;
+mod input_event;
 mod input_list;
+mod logind;
+mod logind_sessions;
+mod screen_lock;
+mod session_bus;
 mod surroundings;
+mod terminals;
+mod wayland;
+mod wayland_seats;
 mod x11;
 mod x11_display;
 mod xauthority;
@@ -23,7 +33,7 @@ const PULSE: Duration = Duration::from_secs(1);
 /// A source that is not there is looked for again so often.
 const LOOK_AGAIN: u64 = 15;
 /// After input was heard, this long nothing more needs to be: a mouse speaks a thousand times a second.
-const DEAF: Duration = Duration::from_millis(250);
+const DEAF: Duration = Duration::from_millis(100);
 /// No answer from a display or a bus takes longer than this.
 const ANSWER_WITHIN: Duration = Duration::from_millis(500);
 
@@ -45,14 +55,28 @@ pub(super) fn start(board: &Arc<Board>, surroundings: Surroundings, ears: watch:
 /// look.
 struct Posts {
     x11: Post,
+    wayland: Post,
+    session: session_bus::Posts,
+    logind: Post,
     devices: Post,
+    pads: Post,
+    terminals: Post,
 }
 
 impl Posts {
     fn on(board: &Arc<Board>) -> Self {
         Self {
             x11: board.post("X11"),
+            wayland: board.post("Wayland"),
+            session: session_bus::Posts {
+                mutter: board.post("GNOME"),
+                lock: board.post("Screen lock"),
+                inhibitors: board.post("Display kept on"),
+            },
+            logind: board.post("logind"),
             devices: board.post("Input devices"),
+            pads: board.post("Gamepads"),
+            terminals: board.post("Remote terminals"),
         }
     }
 }
@@ -77,8 +101,20 @@ fn run(posts: Posts, surroundings: Surroundings, mut ears: watch::Receiver<bool>
         ears: ears.clone(),
     };
     let tasks = tokio::task::LocalSet::new();
-    tasks.spawn_local(x11::run(posts.x11, Arc::clone(&here), senses.clone()));
-    tasks.spawn_local(devices::run(posts.devices, here, senses));
+    let place = || (Arc::clone(&here), senses.clone());
+    let (at, when) = place();
+    tasks.spawn_local(x11::run(posts.x11, at, when));
+    let (at, when) = place();
+    tasks.spawn_local(wayland::run(posts.wayland, at, when));
+    let (at, when) = place();
+    tasks.spawn_local(session_bus::run(posts.session, at, when));
+    let (at, when) = place();
+    let (sessions, terminals) = (posts.logind, posts.terminals.clone());
+    tasks.spawn_local(logind::run(sessions, terminals, at, when));
+    let (at, when) = place();
+    tasks.spawn_local(devices::run(posts.devices, posts.pads, at, when));
+    let (at, when) = place();
+    tasks.spawn_local(terminals::run(posts.terminals, at, when));
     tasks.spawn_local(beat_on(beat));
     tasks.block_on(&runtime, async { while ears.changed().await.is_ok() {} });
 }
@@ -116,13 +152,6 @@ impl Senses {
 
     fn listening(&self) -> bool {
         *self.ears.borrow()
-    }
-
-    /// When listening begins or ends.
-    async fn turned(&mut self) {
-        if self.ears.changed().await.is_err() {
-            std::future::pending().await
-        }
     }
 }
 

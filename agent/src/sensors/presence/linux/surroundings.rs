@@ -16,7 +16,7 @@ pub(in crate::sensors::presence) struct Surroundings {
     pub wayland_display: Option<OsString>,
     /// The folder of this user's sockets.
     pub runtime: Option<PathBuf>,
-    /// The address of the bus of this user's session.
+    /// The address of the bus of this user's session, where the process was told.
     pub session_bus: Option<String>,
     /// The address of the system's bus.
     pub system_bus: String,
@@ -36,14 +36,7 @@ impl Surroundings {
         let user = rustix::process::geteuid().as_raw();
         let runtime = set("XDG_RUNTIME_DIR")
             .map(PathBuf::from)
-            .or_else(|| Some(PathBuf::from(format!("/run/user/{user}"))))
-            .filter(|folder| folder.is_dir());
-        let session_bus = text("DBUS_SESSION_BUS_ADDRESS").or_else(|| {
-            let socket = runtime.as_ref()?.join("bus");
-            socket
-                .exists()
-                .then(|| format!("unix:path={}", socket.display()))
-        });
+            .or_else(|| Some(PathBuf::from(format!("/run/user/{user}"))));
         let mut x11_keys: Vec<PathBuf> = set("XAUTHORITY").map(PathBuf::from).into_iter().collect();
         x11_keys.extend(set("HOME").map(|home| Path::new(&home).join(".Xauthority")));
         if let Some(runtime) = &runtime {
@@ -55,12 +48,23 @@ impl Surroundings {
             x11_keys,
             wayland_display: set("WAYLAND_DISPLAY"),
             runtime,
-            session_bus,
+            session_bus: text("DBUS_SESSION_BUS_ADDRESS"),
             system_bus: text("DBUS_SYSTEM_BUS_ADDRESS")
                 .unwrap_or_else(|| "unix:path=/run/dbus/system_bus_socket".into()),
             input_list: PathBuf::from("/proc/bus/input/devices"),
             dev: PathBuf::from("/dev"),
             logins: PathBuf::from("/run/utmp"),
         }
+    }
+
+    /// The address of the bus of this user's session; it may have begun after this process.
+    pub fn bus_of_session(&self) -> Option<String> {
+        let usual = || {
+            let socket = self.runtime.as_ref()?.join("bus");
+            socket
+                .exists()
+                .then(|| format!("unix:path={}", socket.display()))
+        };
+        self.session_bus.clone().or_else(usual)
     }
 }
