@@ -13,6 +13,7 @@ pub mod policy;
 pub mod profit;
 pub mod schedule;
 pub mod settings;
+pub mod simulate;
 mod step;
 pub mod tariff;
 pub mod thermal;
