@@ -1,11 +1,13 @@
 //! What would these settings have made of these weeks? Replays recorded or made-up facts through the same policy that
 //! decides every second on a real machine.
 //!
-//! Looks once a minute, and whenever something changes or has settled. A GPU that may rent does so from the moment
+//! Looks whenever something changes, has settled or may have cooled: every minute while anything moves, every quarter
+//! of an hour while nothing does, which comes to the same (a test compares). A GPU that may rent does so from the moment
 //! that an order pays enough until the trace says that none does, another price holds, or the policy ends the job.
 
 mod change;
 mod example;
+mod job;
 mod local;
 mod report;
 #[cfg(test)]
@@ -19,47 +21,56 @@ pub use local::{LocalTime, LocalTimeError};
 pub use report::{GpuReport, Net, Report, Span, Sums, Wait};
 pub use trace::{Trace, TraceError, VERSION};
 
-use crate::facts::{GpuFacts, Moment};
-use crate::lease::{Lease, Stage};
+use crate::facts::Moment;
 use crate::memory::{Memory, Pause};
 use crate::policy;
 use crate::settings::Settings;
 use report::{Books, Doing};
 use std::collections::BTreeSet;
-use sublet_protocol::ids::{JobId, LeaseId};
-use sublet_protocol::job::JobSpec;
-use sublet_protocol::lease::LeaseGrant;
-use sublet_protocol::money::HourlyPrice;
+use sublet_protocol::ids::LeaseId;
 use sublet_protocol::reason::{Reason, ReasonCode, RigState};
 use world::World;
 
-/// Between two looks, in ms.
+/// Between two looks while something moves, in ms.
 const STEP_MS: u64 = 60_000;
+/// Between two looks while nothing does, in ms: hours are chosen by the quarter.
+const LONG_STEP_MS: u64 = 15 * STEP_MS;
 /// Between two of our looks nothing changed, so that a later one by the agent, this long before ours, would have seen the
 /// same. It is no gap that the policy would take for sleep.
 const LOOKED_AGO_MS: u64 = 20_000;
 
 /// Replays a trace under settings. Deterministic; four weeks of one GPU take well under a second.
 pub fn simulate(trace: &Trace, settings: &Settings) -> Report {
+    replay(trace, settings, LONG_STEP_MS)
+}
+
+fn replay(trace: &Trace, settings: &Settings, long_step_ms: u64) -> Report {
     let mut run = Run::new(trace, settings);
     let mut changes = trace.changes.iter().peekable();
-    let points = points(trace, settings);
-    for (from_ms, to_ms) in points.iter().zip(points.iter().skip(1)) {
-        run.arrive(*from_ms);
-        while let Some(change) = changes.next_if(|change| change.at.0 * 1_000 <= *from_ms) {
+    let known = points(trace, settings);
+    let (mut at_ms, end_ms) = (trace.head.from.0 * 1_000, trace.head.to.0 * 1_000);
+    while at_ms < end_ms {
+        run.arrive(at_ms);
+        while let Some(change) = changes.next_if(|change| change.at.0 * 1_000 <= at_ms) {
             run.take(change);
         }
-        run.stay(*from_ms, *to_ms);
+        let doings = run.look();
+        let step_ms = if run.moves { STEP_MS } else { long_step_ms };
+        let next_step = (at_ms / step_ms + 1) * step_ms;
+        let next_known = known.range(at_ms + 1..).next().copied();
+        let next_ms = next_known
+            .map_or(next_step, |known| known.min(next_step))
+            .min(end_ms);
+        run.enter(next_ms - at_ms, doings);
+        at_ms = next_ms;
     }
     run.report()
 }
 
-/// Every point of local time at which to look, in ms, the trace's end among them.
-fn points(trace: &Trace, settings: &Settings) -> Vec<u64> {
-    let (from_ms, to_ms) = (trace.head.from.0 * 1_000, trace.head.to.0 * 1_000);
-    let mut points: BTreeSet<u64> = (from_ms..to_ms)
-        .step_by(usize::try_from(STEP_MS).unwrap_or(60_000))
-        .collect();
+/// The points of local time, in ms, at which something is known to change: lines of the trace and what follows from
+/// them, and prices of electricity.
+fn points(trace: &Trace, settings: &Settings) -> BTreeSet<u64> {
+    let mut points = BTreeSet::new();
     let (away, settle) = (settings.away_ms, settings.settle_ms);
     for change in &trace.changes {
         let at_ms = change.at.0 * 1_000;
@@ -67,9 +78,17 @@ fn points(trace: &Trace, settings: &Settings) -> Vec<u64> {
             points.insert(at_ms.saturating_add(later));
         }
     }
-    points.insert(to_ms);
-    points.range(from_ms..=to_ms).copied().collect()
+    for day_s in (trace.head.from.0 / DAY_S..=trace.head.to.0 / DAY_S).map(|day| day * DAY_S) {
+        for band in &settings.tariff.bands {
+            for minute in [band.from_min, band.to_min] {
+                points.insert((day_s + u64::from(minute) * 60) * 1_000);
+            }
+        }
+    }
+    points
 }
+
+const DAY_S: u64 = 24 * 3_600;
 
 struct Run<'a> {
     trace: &'a Trace,
@@ -79,6 +98,8 @@ struct Run<'a> {
     books: Vec<Books>,
     /// Which GPUs rent.
     rents: Vec<bool>,
+    /// Something changes by itself: a temperature, a settling time, a job's last minutes.
+    moves: bool,
     off_ms: u64,
     last_ms: u64,
     leases: u64,
@@ -97,6 +118,7 @@ impl<'a> Run<'a> {
             },
             books: std::iter::repeat_with(Books::default).take(gpus).collect(),
             rents: vec![false; gpus],
+            moves: true,
             off_ms: 0,
             last_ms: trace.head.from.0 * 1_000,
             leases: 0,
@@ -125,21 +147,26 @@ impl<'a> Run<'a> {
         self.world.apply(change);
     }
 
-    /// Decides, and enters what that means until the next point.
-    fn stay(&mut self, from_ms: u64, to_ms: u64) {
-        let now = self.world.now;
-        let wall = |at_ms: u64| now.wall_ms + (at_ms - from_ms);
-        let (from, to) = (now.wall_ms, wall(to_ms));
+    /// What every GPU does from now on.
+    fn look(&mut self) -> Vec<Doing> {
+        self.moves = false;
         let doings = if self.world.on {
-            self.decide(now)
+            self.decide(self.world.now)
         } else {
             vec![off(); self.books.len()]
         };
-        for (at, doing) in doings.into_iter().enumerate() {
-            if let (Some(books), Some(rents)) = (self.books.get_mut(at), self.rents.get_mut(at)) {
-                *rents = matches!(doing, Doing::Renting { .. });
-                books.enter(from, to, doing);
-            }
+        for (rents, doing) in self.rents.iter_mut().zip(&doings) {
+            *rents = matches!(doing, Doing::Renting { .. });
+        }
+        self.moves |= self.world.warms_or_cools(self.settings, &self.rents);
+        doings
+    }
+
+    /// Enters what they did for so long.
+    fn enter(&mut self, ms: u64, doings: Vec<Doing>) {
+        let from_ms = self.world.now.wall_ms;
+        for (books, doing) in self.books.iter_mut().zip(doings) {
+            books.enter(from_ms, from_ms + ms, doing);
         }
     }
 
@@ -171,11 +198,14 @@ impl<'a> Run<'a> {
             let held = self.memory.holder(&gpu.info.id);
             let mut price = held.map(|lease| lease.grant.price);
             let first = decided.reasons.into_iter().next();
+            let passes = first.as_ref().map(|reason| reason.code);
+            self.moves |=
+                held.is_some() && passes.is_some() || passes == Some(ReasonCode::Settling);
             if price.is_none() && first.is_none() {
                 price = facts.market.best_order;
                 if let Some(price) = price {
                     self.leases += 1;
-                    let lease = lease(self.leases, gpu, price, &self.trace.head, now);
+                    let lease = job::lease(self.leases, gpu, price, &self.trace.head, now);
                     self.memory
                         .leases
                         .extend(lease.map(|lease| (lease.id().clone(), lease)));
@@ -237,49 +267,4 @@ fn no_demand() -> Reason {
         "No job asked for it.",
         "Rents when one comes that pays enough.",
     )
-}
-
-/// A job that runs from now on. Its texts are ours and always read; without them it would not be held, and rent anew
-/// at every look.
-fn lease(
-    number: u64,
-    gpu: &GpuFacts,
-    price: HourlyPrice,
-    head: &Head,
-    now: Moment,
-) -> Option<Lease> {
-    let image = format!("simulated@sha256:{}", "0".repeat(64));
-    let grant = LeaseGrant {
-        lease: LeaseId::new(format!("simulated-{number}")).ok()?,
-        job: JobId::new(format!("simulated-{number}")).ok()?,
-        gpus: vec![gpu.info.id.clone()],
-        spec: JobSpec {
-            name: "simulated".to_owned(),
-            image: image.parse().ok()?,
-            command: None,
-            environment: std::collections::BTreeMap::new(),
-            gpu: sublet_protocol::job::GpuNeed {
-                count: 1,
-                vram_min_bytes: 0,
-                score_min: 0,
-                model: None,
-                allow_software: false,
-            },
-            cpu_milli: 1,
-            memory_bytes: 1,
-            pids: 1,
-            max_price: price,
-            deadline_ms: u64::MAX,
-            retries: 0,
-            outputs: Vec::new(),
-            reclaim_grace_ms: 0,
-        },
-        price,
-        fee: head.fee,
-        funded_ms: u64::MAX,
-    };
-    let mut lease = Lease::new(grant, now);
-    lease.stage = Stage::Running;
-    lease.meter.start(now);
-    Some(lease)
 }

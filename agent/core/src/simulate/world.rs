@@ -14,6 +14,8 @@ use sublet_protocol::offer::{HostLimits, SandboxFacts};
 const BEFORE_MS: u64 = 3_600_000;
 /// A frozen job's share of time at the least, in per cent of what it draws otherwise.
 const LEAST_DUTY_PERCENT: u32 = 10;
+/// A temperature this near to where it will be no longer moves, in °C.
+const STILL_C: f64 = 0.2;
 
 /// The machine as it is at a point of the trace.
 pub(super) struct World {
@@ -141,19 +143,23 @@ impl World {
     /// Lets time go by up to a point of the trace; `rents` says which GPUs rent.
     pub fn pass(&mut self, to: Moment, settings: &Settings, rents: &[bool]) {
         let seconds = to.boot_ms.saturating_sub(self.now.boot_ms) as f64 / 1_000.0;
-        for (at, warmth) in self.cards.iter_mut().enumerate() {
-            let rents = rents.get(at).is_some_and(|rents| *rents);
-            let watts = match (self.on, rents) {
-                (false, _) => 0,
-                (true, true) => warmth.job_w(settings),
-                (true, false) => warmth.own_w.max(warmth.card.idle_w),
-            };
+        for (warmth, rents) in self.cards.iter_mut().zip(rents) {
+            let watts = warmth.drawn_w(self.on, *rents, settings);
             warmth.pass(seconds, watts);
         }
         self.now = to;
         if self.using.is_some() {
             self.touched_ms = to.boot_ms;
         }
+    }
+
+    /// Whether a temperature is not yet what it will be.
+    pub fn warms_or_cools(&self, settings: &Settings, rents: &[bool]) -> bool {
+        let mut cards = self.cards.iter().zip(rents);
+        cards.any(|(warmth, rents)| {
+            let balance = warmth.balance(warmth.drawn_w(self.on, *rents, settings));
+            (warmth.celsius - balance).abs() > STILL_C
+        })
     }
 
     /// Brings every reading up to now.
@@ -167,17 +173,12 @@ impl World {
         };
         self.facts.owner.touch = Some(Aged::now(touch));
         self.facts.market.last_answer_boot_ms = Some(self.now.boot_ms);
-        for (at, (gpu, warmth)) in self.facts.gpus.iter_mut().zip(&self.cards).enumerate() {
-            let rents = rents.get(at).is_some_and(|rents| *rents);
+        let cards = self.facts.gpus.iter_mut().zip(&self.cards).zip(rents);
+        for ((gpu, warmth), rents) in cards {
             if let Some(sensed) = &mut gpu.sensed {
                 // In the range of a card, by the checks of the trace.
                 sensed.temperature_c = Some(warmth.celsius as i32);
-                let watts = if rents {
-                    warmth.job_w(settings)
-                } else {
-                    warmth.own_w.max(warmth.card.idle_w)
-                };
-                sensed.power_mw = Some(watts * 1_000);
+                sensed.power_mw = Some(warmth.drawn_w(self.on, *rents, settings) * 1_000);
             }
         }
     }
@@ -199,8 +200,22 @@ impl Warmth {
         }
     }
 
+    /// What it draws, in W.
+    fn drawn_w(&self, on: bool, rents: bool, settings: &Settings) -> u32 {
+        match (on, rents) {
+            (false, _) => 0,
+            (true, true) => self.job_w(settings),
+            (true, false) => self.own_w.max(self.card.idle_w),
+        }
+    }
+
+    /// Where its temperature comes to rest, in °C.
+    fn balance(&self, watts: u32) -> f64 {
+        f64::from(self.card.ambient_c) + self.card.c_per_w * f64::from(watts)
+    }
+
     fn pass(&mut self, seconds: f64, watts: u32) {
-        let balance = f64::from(self.card.ambient_c) + self.card.c_per_w * f64::from(watts);
+        let balance = self.balance(watts);
         let left = (-seconds / f64::from(self.card.tau_s)).exp();
         self.celsius = balance + (self.celsius - balance) * left;
     }

@@ -15,7 +15,7 @@ pub(super) fn live(weeks: &mut Weeks) -> (&'static str, Vec<Card>) {
         let evening = day * DAY + 18 * HOUR + weeks.chance.between(0, 75);
         let leaves = sit_down(weeks, evening, 210);
         // Some nights it is switched off until the next afternoon.
-        if weeks.chance.of(15) {
+        if weeks.chance.of(25) {
             weeks.at(leaves + 5, on(false));
             weeks.at((day + 1) * DAY + 9 * HOUR, on(true));
         }
