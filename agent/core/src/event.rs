@@ -1,8 +1,9 @@
 //! What happened outside.
 
+use crate::custody::Held;
 use crate::memory::Pause;
 use sublet_protocol::heartbeat::{Command, Funding};
-use sublet_protocol::ids::LeaseId;
+use sublet_protocol::ids::{GpuId, LeaseId};
 use sublet_protocol::lease::{EndCode, Output};
 
 /// One thing that happened.
@@ -42,6 +43,15 @@ pub enum Event {
         /// What.
         news: News,
     },
+    /// Something about a GPU.
+    Gpu {
+        /// Which GPU.
+        gpu: GpuId,
+        /// What.
+        news: GpuNews,
+    },
+    /// The agent goes down in order: what it changed on the machine is put back. Jobs run on.
+    GoingDown,
     /// At start-up: every container of this rig that Docker knows. Whatever is not listed does not exist.
     Reconciled(Vec<FoundContainer>),
 }
@@ -55,6 +65,17 @@ pub enum News {
     Started,
     /// The job says how far it is, in thousandths.
     Progress(u16),
+    /// It is frozen.
+    Frozen,
+    /// It could not be frozen.
+    FreezeFailed {
+        /// Why.
+        message: String,
+    },
+    /// It goes on after a freeze.
+    Thawed,
+    /// The time in which it could end in order is over.
+    GraceOver,
     /// It ended by itself.
     Exited {
         /// The exit code.
@@ -79,10 +100,36 @@ pub enum News {
         /// What happened, for people.
         message: String,
     },
-    /// Removing it did not work yet; to be tried again.
-    RemovalFailed {
+    /// A step that has no other way out (thawing, killing, removing) did not work yet; to be tried again.
+    NotYet {
         /// Why.
         message: String,
+    },
+}
+
+/// News of one GPU.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum GpuNews {
+    /// Its memory is free of the job that ended.
+    Freed {
+        /// How long that took, in ms since it was asked for.
+        after_ms: u64,
+    },
+    /// Memory is still held.
+    Held(Held),
+    /// It cannot be told whether its memory is free.
+    Unread {
+        /// Why.
+        why: String,
+    },
+    /// Its power limit was set.
+    LimitSet,
+    /// Its power limit is what it was before we came.
+    LimitRestored,
+    /// Its power limit could not be set.
+    LimitRefused {
+        /// Why.
+        why: String,
     },
 }
 
@@ -100,9 +147,14 @@ pub struct FoundContainer {
 pub enum FoundState {
     /// Made, never started.
     Created,
-    /// Running (or frozen), for so long by Docker's account, in ms.
+    /// Running, for so long by Docker's account, in ms.
     Running {
         /// Since its start.
+        ran_ms: u64,
+    },
+    /// Frozen.
+    Frozen {
+        /// Since its start, frozen or not.
         ran_ms: u64,
     },
     /// Over.

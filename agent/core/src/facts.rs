@@ -227,6 +227,8 @@ pub struct Sensed {
     pub heat_throttled: Option<bool>,
     /// Memory in use, in bytes.
     pub memory_used_bytes: Option<u64>,
+    /// Memory in use that no listed process accounts for, in bytes: the driver's own.
+    pub unclaimed_bytes: Option<u64>,
     /// Programs that hold it and are neither jobs of ours nor what draws the desktop; absent where that cannot be told.
     pub users: Option<Vec<GpuUser>>,
 }

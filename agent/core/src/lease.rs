@@ -4,7 +4,8 @@ use crate::effect::Effect;
 use crate::facts::Moment;
 use crate::meter::Meter;
 use serde::{Deserialize, Serialize};
-use sublet_protocol::ids::LeaseId;
+use std::collections::BTreeMap;
+use sublet_protocol::ids::{GpuId, LeaseId};
 use sublet_protocol::lease::{EndCode, Ending, LeaseGrant, LeaseState, Output};
 
 /// Where a lease stands here. The word in brackets is the effect that is under way.
@@ -17,8 +18,17 @@ pub enum Stage {
     Starting,
     /// It runs (watch).
     Running,
-    /// It is being stopped (kill).
-    Stopping,
+    /// It is held for a while, to let the GPU cool (freeze).
+    Paused,
+    /// It is let go on (thaw).
+    Thawing,
+    /// It is being stopped: first of all it stands still (freeze).
+    Freezing,
+    /// It may end in order, for a while (interrupt).
+    Interrupting,
+    /// It is being ended (kill).
+    #[serde(alias = "stopping")]
+    Killing,
     /// Outputs are being sealed (collect).
     Collecting,
     /// Outputs are on their way (upload).
@@ -34,13 +44,24 @@ pub enum Signal {
     Pulled,
     /// The container runs.
     Started,
+    /// It shall stand still for a while.
+    Hold,
+    /// It shall go on.
+    Release,
+    /// It goes on.
+    Thawed,
     /// It ended well and there is something to keep.
     ExitedWithOutputs,
     /// It ended, and there is nothing to keep.
     ExitedBare,
     /// Somebody wants it stopped.
     Stop,
-    /// It was stopped.
+    /// It stands still, and has time to end in order.
+    FrozenWithGrace,
+    /// Nothing keeps it from being ended now: it stands still without any grace, its grace is over, it ended, or it
+    /// cannot be frozen.
+    EndNow,
+    /// It was ended.
     Killed,
     /// Outputs are sealed.
     Collected,
@@ -51,12 +72,16 @@ pub enum Signal {
 }
 
 impl Stage {
-    /// All stages, in the order of a good life.
-    pub const ALL: [Self; 7] = [
+    /// All stages, in the order of a good life; those of being stopped stand between.
+    pub const ALL: [Self; 11] = [
         Self::Pulling,
         Self::Starting,
         Self::Running,
-        Self::Stopping,
+        Self::Paused,
+        Self::Thawing,
+        Self::Freezing,
+        Self::Interrupting,
+        Self::Killing,
         Self::Collecting,
         Self::Uploading,
         Self::Over,
@@ -69,19 +94,40 @@ impl Stage {
         match (self, signal) {
             (G::Pulling, S::Pulled) => Some(G::Starting),
             (G::Starting, S::Started) => Some(G::Running),
-            (G::Starting | G::Running, S::ExitedWithOutputs) => Some(G::Collecting),
-            (G::Starting | G::Running, S::ExitedBare) => Some(G::Over),
+            (G::Running | G::Thawing, S::Hold) => Some(G::Paused),
+            (G::Paused, S::Release) => Some(G::Thawing),
+            (G::Thawing, S::Thawed) => Some(G::Running),
+            (G::Starting | G::Running | G::Paused | G::Thawing, S::ExitedWithOutputs) => {
+                Some(G::Collecting)
+            }
+            (G::Starting | G::Running | G::Paused | G::Thawing, S::ExitedBare) => Some(G::Over),
             (G::Collecting, S::Collected) => Some(G::Uploading),
             (G::Uploading, S::Uploaded) => Some(G::Over),
-            (G::Pulling | G::Starting | G::Running | G::Collecting | G::Uploading, S::Stop) => {
-                Some(G::Stopping)
-            }
-            (G::Stopping, S::Killed) => Some(G::Over),
-            (G::Pulling | G::Starting | G::Running | G::Collecting | G::Uploading, S::Failed) => {
-                Some(G::Over)
-            }
+            (G::Starting | G::Running | G::Paused | G::Thawing, S::Stop) => Some(G::Freezing),
+            (G::Pulling | G::Collecting | G::Uploading, S::Stop) => Some(G::Killing),
+            (G::Freezing, S::FrozenWithGrace) => Some(G::Interrupting),
+            (G::Freezing | G::Interrupting, S::EndNow) => Some(G::Killing),
+            (G::Killing, S::Killed) => Some(G::Over),
+            (
+                G::Pulling
+                | G::Starting
+                | G::Running
+                | G::Paused
+                | G::Thawing
+                | G::Collecting
+                | G::Uploading,
+                S::Failed,
+            ) => Some(G::Over),
             _ => None,
         }
+    }
+
+    /// Whether the job is to go on here: its owner, its renter or its marketplace may stop it.
+    pub fn may_run(self) -> bool {
+        matches!(
+            self,
+            Self::Pulling | Self::Starting | Self::Running | Self::Paused | Self::Thawing
+        )
     }
 }
 
@@ -106,13 +152,33 @@ pub struct Lease {
     pub ending: Option<Ending>,
     /// What was sealed.
     pub outputs: Vec<Output>,
+    /// GPU memory that no program accounted for when it was taken, in bytes, where the driver told.
+    #[serde(default)]
+    pub baseline_bytes: BTreeMap<GpuId, u64>,
+    /// Its container was asked for, and may have run.
+    #[serde(default = "yes")]
+    pub started: bool,
+    /// Its container has certainly ended: no process of it is left.
+    #[serde(default)]
+    pub ended: bool,
+    /// How long it may take to end in order once it is being stopped, in ms.
+    #[serde(default)]
+    pub grace_ms: u64,
+    /// When that is over, on the monotonic clock.
+    #[serde(skip)]
+    pub grace_until_ms: Option<u64>,
     /// Nothing of it is left in Docker.
     pub removed: bool,
-    /// When removal may be tried again, on the monotonic clock.
+    /// When a step that failed may be tried again, on the monotonic clock.
     #[serde(skip)]
-    pub retry_removal_at_ms: Option<u64>,
+    pub retry_at_ms: Option<u64>,
     /// The marketplace needs no more reports.
     pub settled: bool,
+}
+
+/// What an earlier version stored may have run.
+fn yes() -> bool {
+    true
 }
 
 impl Lease {
@@ -128,8 +194,13 @@ impl Lease {
             progress_permille: None,
             ending: None,
             outputs: Vec::new(),
+            baseline_bytes: BTreeMap::new(),
+            started: false,
+            ended: false,
+            grace_ms: 0,
+            grace_until_ms: None,
             removed: false,
-            retry_removal_at_ms: None,
+            retry_at_ms: None,
             settled: false,
         }
     }
@@ -167,7 +238,13 @@ impl Lease {
                 gpus: self.grant.gpus.clone(),
             },
             Stage::Running => Effect::Watch { lease: id },
-            Stage::Stopping => Effect::Kill { lease: id },
+            Stage::Paused | Stage::Freezing => Effect::Freeze { lease: id },
+            Stage::Thawing => Effect::Thaw { lease: id },
+            Stage::Interrupting => Effect::Interrupt {
+                lease: id,
+                grace_ms: self.grace_ms,
+            },
+            Stage::Killing => Effect::Kill { lease: id },
             Stage::Collecting => Effect::Collect {
                 lease: id,
                 spec: self.grant.spec.clone(),
@@ -180,19 +257,13 @@ impl Lease {
         }
     }
 
-    /// Whether its GPUs are taken: until its container is certainly gone. Sealing and sending need no GPU.
+    /// Whether its GPUs are taken: until its container has certainly ended. Sealing and sending need no GPU.
     pub fn holds_gpu(&self) -> bool {
         match self.stage {
-            Stage::Pulling | Stage::Starting | Stage::Running | Stage::Stopping => true,
             Stage::Collecting | Stage::Uploading => false,
-            Stage::Over => !self.removed && !self.is_completed(),
+            Stage::Over => self.started && !self.ended && !self.removed,
+            _ => true,
         }
-    }
-
-    fn is_completed(&self) -> bool {
-        self.ending
-            .as_ref()
-            .is_some_and(|e| e.code == EndCode::Completed)
     }
 
     /// Billable time up to now, in ms: never more than what is funded and what the deadline allows.
@@ -211,7 +282,8 @@ impl Lease {
             Stage::Pulling => LeaseState::Pulling,
             Stage::Starting => LeaseState::Starting,
             Stage::Running => LeaseState::Running,
-            Stage::Stopping => LeaseState::Reclaiming,
+            Stage::Paused | Stage::Thawing => LeaseState::Paused,
+            Stage::Freezing | Stage::Interrupting | Stage::Killing => LeaseState::Reclaiming,
             Stage::Collecting | Stage::Uploading => LeaseState::Uploading,
             Stage::Over => match self.ending.as_ref().map(|e| e.code) {
                 Some(EndCode::NotAccepted) => LeaseState::Refused,
@@ -234,58 +306,77 @@ mod tests {
     use Signal as S;
     use Stage as G;
 
-    /// Every cell of the table that changes something, written down a second time on purpose.
-    const MOVES: [(Stage, Signal, Stage); 19] = [
-        (G::Pulling, S::Pulled, G::Starting),
-        (G::Starting, S::Started, G::Running),
-        (G::Starting, S::ExitedWithOutputs, G::Collecting),
-        (G::Running, S::ExitedWithOutputs, G::Collecting),
-        (G::Starting, S::ExitedBare, G::Over),
-        (G::Running, S::ExitedBare, G::Over),
-        (G::Collecting, S::Collected, G::Uploading),
-        (G::Uploading, S::Uploaded, G::Over),
-        (G::Pulling, S::Stop, G::Stopping),
-        (G::Starting, S::Stop, G::Stopping),
-        (G::Running, S::Stop, G::Stopping),
-        (G::Collecting, S::Stop, G::Stopping),
-        (G::Uploading, S::Stop, G::Stopping),
-        (G::Stopping, S::Killed, G::Over),
-        (G::Pulling, S::Failed, G::Over),
-        (G::Starting, S::Failed, G::Over),
-        (G::Running, S::Failed, G::Over),
-        (G::Collecting, S::Failed, G::Over),
-        (G::Uploading, S::Failed, G::Over),
+    /// The table, a second time and from the other side: row by row where each signal leads, `.` where nowhere.
+    /// In the order of [`SIGNALS`].
+    const ROWS: [(Stage, [Option<Stage>; 14]); 11] = {
+        const N: Option<Stage> = None;
+        const fn to(stage: Stage) -> Option<Stage> {
+            Some(stage)
+        }
+        const OVER: Option<Stage> = to(G::Over);
+        const SEAL: Option<Stage> = to(G::Collecting);
+        const KILL: Option<Stage> = to(G::Killing);
+        const ICE: Option<Stage> = to(G::Freezing);
+        const HELD: Option<Stage> = to(G::Paused);
+        const RUN: Option<Stage> = to(G::Running);
+        #[rustfmt::skip]
+        let rows = [
+            //                pulled            started hold  release           thawed outputs bare  stop  grace                   end   killed collected         uploaded failed
+            (G::Pulling,      [to(G::Starting), N,      N,    N,                N,     N,      N,    KILL, N,                      N,    N,     N,                N,       OVER]),
+            (G::Starting,     [N,               RUN,    N,    N,                N,     SEAL,   OVER, ICE,  N,                      N,    N,     N,                N,       OVER]),
+            (G::Running,      [N,               N,      HELD, N,                N,     SEAL,   OVER, ICE,  N,                      N,    N,     N,                N,       OVER]),
+            (G::Paused,       [N,               N,      N,    to(G::Thawing),   N,     SEAL,   OVER, ICE,  N,                      N,    N,     N,                N,       OVER]),
+            (G::Thawing,      [N,               N,      HELD, N,                RUN,   SEAL,   OVER, ICE,  N,                      N,    N,     N,                N,       OVER]),
+            (G::Freezing,     [N,               N,      N,    N,                N,     N,      N,    N,    to(G::Interrupting),    KILL, N,     N,                N,       N]),
+            (G::Interrupting, [N,               N,      N,    N,                N,     N,      N,    N,    N,                      KILL, N,     N,                N,       N]),
+            (G::Killing,      [N,               N,      N,    N,                N,     N,      N,    N,    N,                      N,    OVER,  N,                N,       N]),
+            (G::Collecting,   [N,               N,      N,    N,                N,     N,      N,    KILL, N,                      N,    N,     to(G::Uploading), N,       OVER]),
+            (G::Uploading,    [N,               N,      N,    N,                N,     N,      N,    KILL, N,                      N,    N,     N,                OVER,    OVER]),
+            (G::Over,         [N,               N,      N,    N,                N,     N,      N,    N,    N,                      N,    N,     N,                N,       N]),
+        ];
+        rows
+    };
+
+    const SIGNALS: [Signal; 14] = [
+        S::Pulled,
+        S::Started,
+        S::Hold,
+        S::Release,
+        S::Thawed,
+        S::ExitedWithOutputs,
+        S::ExitedBare,
+        S::Stop,
+        S::FrozenWithGrace,
+        S::EndNow,
+        S::Killed,
+        S::Collected,
+        S::Uploaded,
+        S::Failed,
     ];
 
     #[test]
     fn every_cell_of_the_table_is_as_meant() {
-        let signals = [
-            S::Pulled,
-            S::Started,
-            S::ExitedWithOutputs,
-            S::ExitedBare,
-            S::Stop,
-            S::Killed,
-            S::Collected,
-            S::Uploaded,
-            S::Failed,
-        ];
-        for stage in Stage::ALL {
-            for signal in signals {
-                let meant = MOVES
-                    .iter()
-                    .find(|(from, by, _)| *from == stage && *by == signal)
-                    .map(|(_, _, to)| *to);
+        assert_eq!(ROWS.map(|(stage, _)| stage), Stage::ALL);
+        for (stage, row) in ROWS {
+            for (signal, meant) in SIGNALS.into_iter().zip(row) {
                 assert_eq!(stage.after(signal), meant, "{stage:?} after {signal:?}");
             }
         }
     }
 
     #[test]
-    fn nothing_leaves_over_and_every_stage_can_reach_it() {
+    fn nothing_leaves_over_and_whatever_is_stopped_gets_there() {
         for stage in Stage::ALL {
-            assert!(stage == G::Over || stage.after(S::Stop).is_some() || stage == G::Stopping);
+            let mut at = stage;
+            for signal in [S::Stop, S::EndNow, S::Killed] {
+                at = at.after(signal).unwrap_or(at);
+            }
+            assert_eq!(at, G::Over, "{stage:?}");
         }
-        assert_eq!(G::Stopping.after(S::Killed), Some(G::Over));
+        assert!(
+            SIGNALS
+                .iter()
+                .all(|signal| G::Over.after(*signal).is_none())
+        );
     }
 }

@@ -3,6 +3,7 @@
 //! [`Effect`]. So it can be tested, replayed and simulated.
 #![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop at once"))]
 
+pub mod custody;
 pub mod effect;
 pub mod event;
 pub mod facts;

@@ -1,5 +1,6 @@
 //! What the agent must not forget: stored after every change, before anything rests on it.
 
+use crate::custody::Custody;
 use crate::effect::Effect;
 use crate::facts::Moment;
 use crate::lease::Lease;
@@ -23,6 +24,9 @@ pub struct Memory {
     /// The heat governor of each GPU: what it changed on the card must be put back, also after a crash.
     #[serde(default)]
     pub governors: BTreeMap<GpuId, Governor>,
+    /// GPUs whose last job ended and whose memory was not seen free yet.
+    #[serde(default)]
+    pub custody: BTreeMap<GpuId, Custody>,
     /// How long the marketplace may be silent before jobs are stopped, in ms; absent before the first session.
     #[serde(default)]
     pub fence_ms: Option<u64>,
@@ -102,6 +106,10 @@ impl Memory {
 
     /// Whether an effect that was put off is still what its lease asks for.
     pub fn wants(&self, effect: &Effect) -> bool {
+        if let Effect::SetPowerLimit { gpu, limit_mw } = effect {
+            let governor = self.governors.get(gpu);
+            return governor.and_then(Governor::set_mw) == Some(*limit_mw);
+        }
         self.leases.values().any(|lease| lease.work() == *effect)
     }
 

@@ -7,9 +7,15 @@ use serde::{Deserialize, Serialize};
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Meter {
     counted_ms: u64,
+    /// How long the container was frozen in all, in ms: the engine's account of a run has this in it.
+    #[serde(default)]
+    frozen_ms: u64,
     /// Since when it counts; meaningless after a restart, so never stored.
     #[serde(skip)]
     since_mono_ms: Option<u64>,
+    /// Since when it is frozen, if it is.
+    #[serde(skip)]
+    frozen_mono_ms: Option<u64>,
 }
 
 /// How far Docker's own account of a run may exceed ours before ours stands: the time in which an event travels.
@@ -31,7 +37,18 @@ impl Meter {
 
     /// Begins, or goes on, counting.
     pub fn start(&mut self, now: Moment) {
+        if let Some(since) = self.frozen_mono_ms.take() {
+            self.frozen_ms += now.mono_ms.saturating_sub(since);
+        }
         self.since_mono_ms.get_or_insert(now.mono_ms);
+    }
+
+    /// Stops counting, because the container is frozen: to be started again.
+    pub fn freeze(&mut self, now: Moment) {
+        if self.is_running() {
+            self.stop(now);
+            self.frozen_mono_ms = Some(now.mono_ms);
+        }
     }
 
     /// Brings the stored count up to now, so that a crash loses no more than the time since.
@@ -53,15 +70,21 @@ impl Meter {
         let known_live = self.is_running();
         self.stop(now);
         if let (true, Some(engine_ms)) = (known_live, engine_ms) {
-            self.counted_ms = self
-                .counted_ms
-                .max(engine_ms.min(self.counted_ms + TRAVEL_MS));
+            let ran_ms = engine_ms.saturating_sub(self.frozen_ms);
+            self.counted_ms = self.counted_ms.max(ran_ms.min(self.counted_ms + TRAVEL_MS));
         }
     }
 
-    /// After a restart: the container ran on without us for `engine_ms` in all.
+    /// After a restart: the container ran on without us, for `engine_ms` in all since its start.
     pub fn catch_up(&mut self, engine_ms: u64) {
-        self.counted_ms = self.counted_ms.max(engine_ms);
+        let ran_ms = engine_ms.saturating_sub(self.frozen_ms);
+        self.counted_ms = self.counted_ms.max(ran_ms);
+    }
+
+    /// After a restart: the container is frozen, `engine_ms` after its start. What was counted before stands.
+    pub fn found_frozen(&mut self, now: Moment, engine_ms: u64) {
+        self.frozen_ms = engine_ms.saturating_sub(self.counted_ms);
+        self.frozen_mono_ms = Some(now.mono_ms);
     }
 
     /// Holds the count at a bound that both sides know.
@@ -106,6 +129,28 @@ mod tests {
         assert_eq!(again.used_ms(at(77)), 5_000);
         again.catch_up(10);
         assert_eq!(again.used_ms(at(77)), 5_000);
+    }
+
+    #[test]
+    fn frozen_time_is_not_counted_whoever_reckons_it() {
+        let mut meter = Meter::default();
+        meter.start(at(0));
+        meter.freeze(at(1_000));
+        meter.freeze(at(2_000));
+        assert_eq!(meter.used_ms(at(5_000)), 1_000);
+        meter.start(at(6_000));
+        meter.stop_with(at(7_000), Some(7_100));
+        assert_eq!(meter.used_ms(at(9_000)), 2_100);
+
+        let mut meter = Meter::default();
+        meter.start(at(0));
+        meter.freeze(at(1_000));
+        let stored = serde_json::to_string(&meter).unwrap();
+        let mut again: Meter = serde_json::from_str(&stored).unwrap();
+        again.found_frozen(at(0), 9_000);
+        again.start(at(500));
+        again.stop_with(at(1_500), Some(10_500));
+        assert_eq!(again.used_ms(at(1_500)), 2_000);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! What must hold for every sequence of events, shown by trying many.
 
-use crate::event::{Event, FoundContainer, FoundState, News};
+use crate::custody::Held;
+use crate::event::{Event, FoundContainer, FoundState, GpuNews, News};
 use crate::facts::{Docker, Sensed};
 use crate::lease::Stage;
 use crate::memory::Pause;
@@ -36,11 +37,15 @@ fn news() -> impl Strategy<Value = News> {
         1 => (0u16..1500).prop_map(News::Progress),
         2 => (0i64..2, any::<bool>(), prop::option::of(0u64..500_000))
             .prop_map(|(code, out_of_memory, ran_ms)| News::Exited { code, out_of_memory, ran_ms }),
+        2 => Just(News::Frozen),
+        1 => Just(News::FreezeFailed { message: String::new() }),
+        2 => Just(News::Thawed),
+        1 => Just(News::GraceOver),
         2 => Just(News::Killed),
         2 => Just(News::Collected(vec![output()])),
         2 => Just(News::Uploaded),
         2 => Just(News::Removed),
-        1 => Just(News::RemovalFailed { message: String::new() }),
+        1 => Just(News::NotYet { message: String::new() }),
         1 => Just(News::Failed { code: EndCode::SandboxFailed, message: String::new() }),
     ]
 }
@@ -49,17 +54,32 @@ fn found() -> impl Strategy<Value = FoundState> {
     prop_oneof![
         Just(FoundState::Created),
         (0u64..400_000).prop_map(|ran_ms| FoundState::Running { ran_ms }),
-        (0i64..2, 0u64..400_000).prop_map(|(code, ran_ms)| FoundState::Exited {
-            code,
-            out_of_memory: false,
-            ran_ms
-        }),
+        (0u64..400_000).prop_map(|ran_ms| FoundState::Frozen { ran_ms }),
+        (
+            prop::sample::select([0i64, 1, 137].as_slice()),
+            0u64..400_000
+        )
+            .prop_map(|(code, ran_ms)| FoundState::Exited {
+                code,
+                out_of_memory: false,
+                ran_ms
+            }),
+    ]
+}
+
+fn gpu_news() -> impl Strategy<Value = GpuNews> {
+    prop_oneof![
+        3 => (0u64..2_000).prop_map(|after_ms| GpuNews::Freed { after_ms }),
+        2 => (0u64..1 << 30).prop_map(|bytes| GpuNews::Held(Held { bytes, by: Vec::new() })),
+        1 => Just(GpuNews::Unread { why: String::new() }),
+        1 => Just(GpuNews::LimitRefused { why: String::new() }),
     ]
 }
 
 fn act() -> impl Strategy<Value = Act> {
     let gpus = prop::sample::select(["gpu-a", "gpu-b"].as_slice());
     let event = prop_oneof![
+        3 => (gpus.clone(), gpu_news()).prop_map(|(gpu, news)| Event::Gpu { gpu: gpu_id(gpu), news }),
         6 => (lease(), gpus, 0u64..40).prop_map(|(l, gpu, id)| grant_command(id, grant(l, gpu))),
         1 => (lease(), 0u64..40).prop_map(|(l, id)| cancel_command(id, l)),
         12 => (lease(), news()).prop_map(|(l, news)| Event::Container { lease: lease_id(l), news }),
@@ -121,6 +141,7 @@ proptest! {
         let mut over: BTreeSet<String> = BTreeSet::new();
         for act in acts {
             let before = policy::decide(&world.memory, &world.settings, &world.facts, world.now);
+            let custody: BTreeSet<_> = world.memory.custody.keys().cloned().collect();
             let known: BTreeSet<_> = world.memory.leases.keys().cloned().collect();
             let is_event = matches!(act, Act::Event(_));
             let effects = apply(&mut world, act);
@@ -134,6 +155,8 @@ proptest! {
                     for gpu in &world.memory.leases[lease].grant.gpus {
                         let decided = before.gpus.iter().find(|d| d.gpu == *gpu).unwrap();
                         prop_assert!(decided.may_rent(), "{:?}", decided);
+                        // Nor on one that was not seen free of the job before.
+                        prop_assert!(!custody.contains(gpu), "{gpu} is on its way back");
                     }
                 }
             }
@@ -162,11 +185,15 @@ proptest! {
                 } else if known.contains(id) {
                     prop_assert!(!over.contains(&name), "{name} came back");
                 }
+                // What may have run holds its GPU until it has ended; then the GPU is looked at until it is free.
+                if lease.stage == Stage::Over && lease.started && !lease.ended {
+                    prop_assert!(lease.holds_gpu() || lease.removed);
+                }
                 // Only a running lease counts time.
                 prop_assert!(!lease.meter.is_running() || lease.stage == Stage::Running);
                 // Under a pause nothing goes on that needs the GPU, but for stopping it.
                 if world.memory.pause.is_some() {
-                    prop_assert!(!matches!(lease.stage, Stage::Pulling | Stage::Starting | Stage::Running));
+                    prop_assert!(!lease.stage.may_run());
                 }
             }
             over.retain(|name| world.memory.leases.contains_key(&lease_id(name)));
@@ -203,13 +230,14 @@ proptest! {
             waiting.extend(world.pass(6_000));
             for effect in std::mem::take(&mut waiting) {
                 let (lease, news) = match effect {
+                    Effect::Freeze { lease } => (lease, News::Frozen),
                     Effect::Kill { lease } => (lease, News::Killed),
                     Effect::Remove { lease } => (lease, News::Removed),
                     _ => continue,
                 };
                 waiting.extend(world.send(Event::Container { lease, news }));
             }
-            let stuck: Vec<_> = world.memory.leases.values().filter(|l| l.stage == Stage::Stopping || (l.stage == Stage::Over && !l.removed)).map(|l| l.id().clone()).collect();
+            let stuck: Vec<_> = world.memory.leases.values().filter(|l| matches!(l.stage, Stage::Freezing | Stage::Killing) || (l.stage == Stage::Over && !l.removed)).map(|l| l.id().clone()).collect();
             for lease in stuck {
                 // As after a restart: what is not done is asked for again.
                 let state = FoundState::Created;

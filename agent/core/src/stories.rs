@@ -1,6 +1,7 @@
 //! The core's behaviour, told as stories.
 
-use crate::event::{Event, FoundContainer, FoundState, News};
+use crate::custody::{Held, Holder};
+use crate::event::{Event, FoundContainer, FoundState, GpuNews, News};
 use crate::facts::{Docker, GpuProblem};
 use crate::lease::Stage;
 use crate::memory::Pause;
@@ -10,9 +11,34 @@ use sublet_protocol::heartbeat::Funding;
 use sublet_protocol::lease::{EndCode, LeaseState};
 use sublet_protocol::reason::{ReasonCode, RigState};
 
+/// What may be in use of a card's memory after a job, in bytes.
+const TOLERATED: u64 = (512 + 64) << 20;
+
 fn kill(lease: &str) -> Effect {
     Effect::Kill {
         lease: lease_id(lease),
+    }
+}
+
+fn freeze(lease: &str) -> Effect {
+    Effect::Freeze {
+        lease: lease_id(lease),
+    }
+}
+
+fn await_free(gpu: &str, within_ms: u64) -> Effect {
+    Effect::AwaitFree {
+        gpu: gpu_id(gpu),
+        lease: lease_id("l"),
+        at_most_bytes: Some(TOLERATED),
+        within_ms,
+    }
+}
+
+fn freed(gpu: &str) -> Event {
+    Event::Gpu {
+        gpu: gpu_id(gpu),
+        news: GpuNews::Freed { after_ms: 40 },
     }
 }
 
@@ -31,7 +57,10 @@ fn a_good_life_from_grant_to_archive() {
         world.news("l", News::Pulled)[..],
         [Effect::Start { .. }]
     ));
-    assert_eq!(world.news("l", News::Started), []);
+    assert!(matches!(
+        world.news("l", News::Started)[..],
+        [Effect::Watch { .. }]
+    ));
     world.pass(30_000);
     let exited = News::Exited {
         code: 0,
@@ -40,7 +69,7 @@ fn a_good_life_from_grant_to_archive() {
     };
     assert!(matches!(
         world.news("l", exited)[..],
-        [Effect::Collect { .. }]
+        [Effect::Collect { .. }, Effect::AwaitFree { .. }]
     ));
     assert_eq!(world.lease("l").used_ms(world.now), 30_250);
     world.pass(5_000);
@@ -128,18 +157,22 @@ fn the_owner_pauses_and_the_job_goes_at_once() {
     world.run("l", "gpu-a");
     world.pass(10_000);
     let effects = world.send(Event::Pause(Pause::UNTIL_RESUMED));
-    assert_eq!(effects, [kill("l")]);
+    assert_eq!(effects, [freeze("l")]);
     world.pass(4_000);
-    assert_eq!(world.news("l", News::Killed), [remove("l")]);
+    assert_eq!(world.news("l", News::Frozen), [kill("l")]);
+    let state = |world: &World| {
+        policy::decide(&world.memory, &world.settings, &world.facts, world.now).state
+    };
+    assert_eq!(state(&world), RigState::Renting, "its container still is");
+    assert_eq!(
+        world.news("l", News::Killed),
+        [remove("l"), await_free("gpu-a", 5_000)]
+    );
     let lease = world.lease("l");
     assert_eq!(lease.ending.as_ref().unwrap().code, EndCode::Reclaimed);
     assert_eq!(lease.used_ms(world.now), 10_000);
-    let decision = policy::decide(&world.memory, &world.settings, &world.facts, world.now);
-    assert_eq!(
-        decision.state,
-        RigState::Renting,
-        "its container is not gone yet"
-    );
+    assert_eq!(state(&world), RigState::Yours);
+    world.send(freed("gpu-a"));
     world.news("l", News::Removed);
     let decision = policy::decide(&world.memory, &world.settings, &world.facts, world.now);
     assert_eq!(decision.state, RigState::Yours);
@@ -171,9 +204,8 @@ fn heat_stops_a_job_and_renting_comes_back_only_once_cool() {
     let mut world = World::new();
     world.run("l", "gpu-a");
     world.facts.gpus[0].sensed.as_mut().unwrap().temperature_c = Some(83);
-    assert_eq!(world.pass(1_000), [kill("l")]);
-    world.news("l", News::Killed);
-    world.news("l", News::Removed);
+    assert_eq!(world.pass(1_000), [freeze("l")]);
+    world.go("l");
     let offered = |world: &World| {
         policy::offers(&world.memory, &world.settings, &world.facts, world.now).len()
     };
@@ -203,7 +235,7 @@ fn money_and_deadline_stop_a_job_to_the_millisecond() {
         paid_ms: 300_000,
     });
     assert_eq!(world.pass(309_999), []);
-    assert_eq!(world.pass(700), [kill("l")]);
+    assert_eq!(world.pass(700), [freeze("l")]);
     assert_eq!(world.lease("l").used_ms(world.now), 310_000);
     assert_eq!(
         world.lease("l").ending.as_ref().unwrap().code,
@@ -217,7 +249,7 @@ fn money_and_deadline_stop_a_job_to_the_millisecond() {
     world.send(grant_command(1, long));
     world.news("l", News::Pulled);
     world.news("l", News::Started);
-    assert_eq!(world.pass(600_400), [kill("l")]);
+    assert_eq!(world.pass(600_400), [freeze("l")]);
     assert_eq!(world.lease("l").used_ms(world.now), 600_000);
     assert_eq!(
         world.lease("l").ending.as_ref().unwrap().code,
@@ -234,7 +266,7 @@ fn a_marketplace_that_does_not_pay_loses_the_job() {
         paid_ms: 5_000,
     });
     assert_eq!(world.pass(125_000), []);
-    assert_eq!(world.pass(1_000), [kill("l")]);
+    assert_eq!(world.pass(1_000), [freeze("l")]);
     assert_eq!(
         world.lease("l").ending.as_ref().unwrap().code,
         EndCode::PaymentBehind
@@ -250,12 +282,12 @@ fn a_silent_marketplace_fences_the_job_before_it_is_given_away() {
     world.now.boot_ms += 72_000;
     assert_eq!(world.send(Event::Tick), []);
     world.now.boot_ms += 1;
-    assert_eq!(world.send(Event::Tick), [kill("l")]);
+    assert_eq!(world.send(Event::Tick), [freeze("l")]);
     assert_eq!(
         world.lease("l").ending.as_ref().unwrap().code,
         EndCode::Fenced
     );
-    world.news("l", News::Killed);
+    world.go("l");
     assert_eq!(world.lease("l").state(), LeaseState::Failed);
 }
 
@@ -281,7 +313,7 @@ fn a_restart_does_not_lengthen_the_marketplaces_silence() {
     let (_, effects) = restart(72_000);
     assert!(matches!(effects[..], [Effect::Watch { .. }]), "{effects:?}");
     let (again, effects) = restart(72_001);
-    assert!(effects.contains(&kill("l")), "{effects:?}");
+    assert!(effects.contains(&freeze("l")), "{effects:?}");
     assert_eq!(
         again.lease("l").ending.as_ref().unwrap().code,
         EndCode::Fenced
@@ -303,7 +335,10 @@ fn exits_are_told_apart() {
             out_of_memory,
             ran_ms: None,
         };
-        assert_eq!(world.news("l", news), [remove("l")]);
+        assert_eq!(
+            world.news("l", news),
+            [remove("l"), await_free("gpu-a", 5_000)]
+        );
         let ending = world.lease("l").ending.clone().unwrap();
         assert_eq!((ending.code, ending.exit_code), (expected, Some(code)));
     }
@@ -341,11 +376,17 @@ fn after_a_crash_each_lease_goes_on_where_its_container_stands() {
         out_of_memory: false,
         ran_ms: 12_000,
     }));
-    assert!(matches!(effects[..], [Effect::Collect { .. }]));
+    assert!(matches!(
+        effects[..],
+        [Effect::Collect { .. }, Effect::AwaitFree { .. }]
+    ));
     assert_eq!(again.lease("l").used_ms(again.now), 12_000);
 
     let mut again = restart(&world);
-    assert_eq!(again.send(Event::Reconciled(vec![])), [remove("l")]);
+    assert_eq!(
+        again.send(Event::Reconciled(vec![])),
+        [remove("l"), await_free("gpu-a", 5_000)]
+    );
     assert_eq!(
         again.lease("l").ending.as_ref().unwrap().code,
         EndCode::SandboxFailed
@@ -358,22 +399,23 @@ fn after_a_crash_each_lease_goes_on_where_its_container_stands() {
 }
 
 #[test]
-fn a_removal_that_fails_is_tried_again_and_holds_the_gpu_meanwhile() {
+fn a_step_that_fails_is_tried_again_and_holds_the_gpu_meanwhile() {
     let mut world = World::new();
     world.run("l", "gpu-a");
     world.send(cancel_command(5, "l"));
-    let failed = News::RemovalFailed {
+    let failed = News::NotYet {
         message: "away".into(),
     };
+    world.news("l", News::Frozen);
     assert_eq!(world.news("l", failed.clone()), []);
     assert_eq!(world.pass(4_999), []);
     assert_eq!(world.pass(1), [kill("l")]);
-    assert_eq!(world.news("l", News::Killed), [remove("l")]);
+    let gone = [remove("l"), await_free("gpu-a", 5_000)];
+    assert!(world.memory.holder(&gpu_id("gpu-a")).is_some());
+    assert_eq!(world.news("l", News::Killed), gone);
+    assert!(world.memory.holder(&gpu_id("gpu-a")).is_none());
     world.news("l", failed);
     assert_eq!(world.pass(5_000), [remove("l")]);
-    assert!(world.memory.holder(&gpu_id("gpu-a")).is_some());
-    world.news("l", News::Removed);
-    assert!(world.memory.holder(&gpu_id("gpu-a")).is_none());
 }
 
 #[test]
@@ -431,4 +473,197 @@ fn what_is_not_known_is_not_rented_and_says_so() {
     assert_eq!(reasons(&world), [ReasonCode::SoftwareGpu]);
     world.settings.allow_software_gpu = true;
     assert_eq!(reasons(&world), [ReasonCode::NoDemand]);
+}
+
+#[test]
+fn a_job_that_may_end_in_order_is_frozen_first_and_killed_when_its_time_is_over() {
+    let mut world = World::new();
+    world.settings.reclaim_grace_ms = 10_000;
+    let mut patient = grant("l", "gpu-a");
+    patient.spec.reclaim_grace_ms = 3_000;
+    world.run_grant(patient);
+    world.pass(20_000);
+    assert_eq!(
+        world.send(Event::Pause(Pause::UNTIL_RESUMED)),
+        [freeze("l")]
+    );
+    assert_eq!(world.lease("l").state(), LeaseState::Reclaiming);
+    let interrupt = Effect::Interrupt {
+        lease: lease_id("l"),
+        grace_ms: 3_000,
+    };
+    assert_eq!(world.news("l", News::Frozen), [interrupt]);
+    assert_eq!(world.pass(2_999), []);
+    // The task's own clock, or ours: whichever comes first.
+    let mut on_time = World {
+        memory: world.memory.clone(),
+        settings: world.settings.clone(),
+        facts: world.facts.clone(),
+        now: world.now,
+    };
+    assert_eq!(on_time.news("l", News::GraceOver), [kill("l")]);
+    assert_eq!(world.pass(1), [kill("l")]);
+    assert_eq!(world.news("l", News::GraceOver), []);
+    world.go("l");
+    assert_eq!(world.lease("l").used_ms(world.now), 20_000, "grace is free");
+}
+
+#[test]
+fn a_job_that_ends_within_its_grace_is_still_reclaimed() {
+    let mut world = World::new();
+    world.settings.reclaim_grace_ms = 10_000;
+    let mut patient = grant("l", "gpu-a");
+    patient.spec.reclaim_grace_ms = 60_000;
+    world.run_grant(patient);
+    world.send(Event::Pause(Pause::UNTIL_RESUMED));
+    world.news("l", News::Frozen);
+    assert_eq!(
+        world.lease("l").grace_ms,
+        10_000,
+        "the owner's word is less"
+    );
+    let exited = News::Exited {
+        code: 0,
+        out_of_memory: false,
+        ran_ms: None,
+    };
+    assert_eq!(
+        world.news("l", exited),
+        [kill("l"), await_free("gpu-a", 5_000)]
+    );
+    assert_eq!(world.news("l", News::Killed), [remove("l")]);
+    let ending = world.lease("l").ending.clone().unwrap();
+    assert_eq!(ending.code, EndCode::Reclaimed);
+}
+
+#[test]
+fn heat_gives_no_grace_and_a_job_that_cannot_be_frozen_is_killed_all_the_same() {
+    let mut world = World::new();
+    world.settings.reclaim_grace_ms = 10_000;
+    let mut patient = grant("l", "gpu-a");
+    patient.spec.reclaim_grace_ms = 60_000;
+    world.run_grant(patient);
+    world.facts.gpus[0].sensed.as_mut().unwrap().temperature_c = Some(95);
+    assert_eq!(world.pass(1_000), [freeze("l")]);
+    assert_eq!(world.lease("l").grace_ms, 0);
+    let failed = News::FreezeFailed {
+        message: "no answer".into(),
+    };
+    assert_eq!(world.news("l", failed), [kill("l")]);
+}
+
+#[test]
+fn a_job_stopped_before_it_ran_is_never_left_to_start() {
+    let mut world = World::new();
+    world.send(grant_command(1, grant("l", "gpu-a")));
+    assert_eq!(world.send(cancel_command(2, "l")), [kill("l")]);
+    assert_eq!(
+        world.news("l", News::Killed),
+        [remove("l")],
+        "nothing to verify"
+    );
+    let mut world = World::new();
+    world.send(grant_command(1, grant("l", "gpu-a")));
+    world.news("l", News::Pulled);
+    assert_eq!(world.send(cancel_command(2, "l")), [freeze("l")]);
+    assert_eq!(world.news("l", News::Started), [], "it came too late");
+    assert!(!world.lease("l").meter.is_running());
+    world.go("l");
+}
+
+#[test]
+fn a_gpu_is_the_owners_again_only_once_its_memory_was_seen_free() {
+    let mut world = World::new();
+    world.run("l", "gpu-a");
+    world.send(cancel_command(5, "l"));
+    world.news("l", News::Frozen);
+    world.news("l", News::Killed);
+    let first = |world: &World| {
+        let decision = policy::decide(&world.memory, &world.settings, &world.facts, world.now);
+        decision.gpus[0].reasons.first().map(|r| r.code)
+    };
+    assert_eq!(first(&world), Some(ReasonCode::Returning));
+    assert_eq!(world.send(grant_command(6, grant("next", "gpu-a"))), []);
+    assert_eq!(world.lease("next").state(), LeaseState::Refused);
+
+    // Also after a restart: the look is asked for again.
+    let stored = serde_json::to_string(&world.memory).unwrap();
+    world.memory = serde_json::from_str(&stored).unwrap();
+    let effects = world.send(Event::Reconciled(vec![]));
+    assert!(effects.contains(&await_free("gpu-a", 5_000)), "{effects:?}");
+
+    let held = Held {
+        bytes: 2 << 30,
+        by: vec![Holder {
+            name: "python".into(),
+            pid: 4711,
+            bytes: Some(2 << 30),
+        }],
+    };
+    let news = |news| Event::Gpu {
+        gpu: gpu_id("gpu-a"),
+        news,
+    };
+    world.send(news(GpuNews::Held(held)));
+    assert_eq!(first(&world), Some(ReasonCode::MemoryHeld));
+    let decision = policy::decide(&world.memory, &world.settings, &world.facts, world.now);
+    assert_eq!(decision.gpus[0].state, RigState::NeedsYou);
+    assert!(decision.gpus[0].reasons[0].text.contains("4711"));
+    // It is looked at again by itself, and what cannot be told changes nothing.
+    assert_eq!(world.pass(9_999), []);
+    assert_eq!(world.pass(1), [await_free("gpu-a", 0)]);
+    let why = "the driver is away".into();
+    world.send(news(GpuNews::Unread { why }));
+    assert_eq!(first(&world), Some(ReasonCode::MemoryHeld));
+    assert_eq!(world.pass(10_000), [await_free("gpu-a", 0)]);
+    world.send(freed("gpu-a"));
+    assert_eq!(first(&world), Some(ReasonCode::NoDemand));
+}
+
+#[test]
+fn a_software_adapter_has_no_memory_to_verify() {
+    let mut world = World::new();
+    world.facts.gpus = vec![card("sw", true)];
+    world.settings.allow_software_gpu = true;
+    world.pass(1);
+    world.pass(world.settings.settle_ms);
+    world.run("l", "sw");
+    world.send(cancel_command(5, "l"));
+    world.news("l", News::Frozen);
+    assert_eq!(world.news("l", News::Killed), [remove("l")]);
+    assert!(world.memory.custody.is_empty());
+}
+
+#[test]
+fn a_job_found_frozen_or_killed_was_being_reclaimed() {
+    let stored = {
+        let mut world = World::new();
+        world.run("l", "gpu-a");
+        world.pass(10_000);
+        serde_json::to_string(&world.memory).unwrap()
+    };
+    for state in [
+        FoundState::Frozen { ran_ms: 14_000 },
+        FoundState::Exited {
+            code: 137,
+            out_of_memory: false,
+            ran_ms: 10_000,
+        },
+    ] {
+        let mut again = World::new();
+        again.memory = serde_json::from_str::<Memory>(&stored).unwrap();
+        let effects = again.send(Event::Reconciled(vec![FoundContainer {
+            lease: lease_id("l"),
+            state,
+        }]));
+        assert_eq!(effects[0], freeze("l"));
+        again.go("l");
+        let lease = again.lease("l");
+        assert_eq!(lease.ending.as_ref().unwrap().code, EndCode::Reclaimed);
+        assert_eq!(
+            lease.used_ms(again.now),
+            10_000,
+            "paid until it stood still"
+        );
+    }
 }

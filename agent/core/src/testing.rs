@@ -44,6 +44,8 @@ pub fn card(id: &str, software: bool) -> GpuFacts {
         },
         sensed: (!software).then_some(Sensed {
             temperature_c: Some(50),
+            memory_used_bytes: Some(700 << 20),
+            unclaimed_bytes: Some(512 << 20),
             users: Some(Vec::new()),
             ..Sensed::default()
         }),
@@ -221,10 +223,27 @@ impl World {
 
     /// Takes a lease all the way to running.
     pub fn run(&mut self, lease: &str, gpu: &str) {
+        self.run_grant(grant(lease, gpu));
+    }
+
+    /// As [`Self::run`], on these terms.
+    pub fn run_grant(&mut self, grant: LeaseGrant) {
+        let lease = grant.lease.to_string();
         let id = self.memory.commands_seen + 1;
-        self.send(grant_command(id, grant(lease, gpu)));
-        self.news(lease, News::Pulled);
-        self.news(lease, News::Started);
-        assert_eq!(self.lease(lease).stage, crate::lease::Stage::Running);
+        self.send(grant_command(id, grant));
+        self.news(&lease, News::Pulled);
+        self.news(&lease, News::Started);
+        assert_eq!(self.lease(&lease).stage, crate::lease::Stage::Running);
+    }
+
+    /// The outside stops a lease as it is asked to, and its GPUs' memory is seen free.
+    pub fn go(&mut self, lease: &str) {
+        self.news(lease, News::Frozen);
+        self.news(lease, News::Killed);
+        self.news(lease, News::Removed);
+        for gpu in self.lease(lease).grant.gpus.clone() {
+            let news = crate::event::GpuNews::Freed { after_ms: 1 };
+            self.send(Event::Gpu { gpu, news });
+        }
     }
 }

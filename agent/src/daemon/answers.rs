@@ -21,7 +21,7 @@ const HISTORY: u32 = 200;
 const TODAY_KEEPS_MS: u64 = 30_000;
 
 impl Daemon {
-    pub(super) fn answer(&mut self, request: Request) {
+    pub(super) async fn answer(&mut self, request: Request) {
         match request {
             Request::Status(answer) => reply(answer, self.status()),
             Request::Gpus(answer) => {
@@ -37,17 +37,17 @@ impl Daemon {
             } => reply(answer, self.log(&lease, lines)),
             Request::Wallet(answer) => reply(answer, self.wallet()),
             Request::Pause { request, answer } => {
-                let result = self.pause(&request);
+                let result = self.pause(&request).await;
                 reply(answer, result);
             }
             Request::Resume(answer) => {
-                self.take(Event::Resume);
+                self.take(Event::Resume).await;
                 let stored = self.stored_or_problem();
                 reply(answer, stored);
             }
             Request::Bench(answer) => reply(answer, Ok(self.measuring.view())),
             Request::StartBench(answer) => {
-                let result = self.start_measuring();
+                let result = self.start_measuring().await;
                 reply(answer, result);
             }
             Request::Doctor(answer) => self.examine(answer),
@@ -67,7 +67,7 @@ impl Daemon {
         }
     }
 
-    fn pause(&mut self, request: &PauseRequest) -> Result<PauseView, Problem> {
+    async fn pause(&mut self, request: &PauseRequest) -> Result<PauseView, Problem> {
         let now = self.clock.now();
         let pause = match (request.for_ms, request.until_ms) {
             (None, None) => Pause::UNTIL_RESUMED,
@@ -90,7 +90,7 @@ impl Daemon {
                 ));
             }
         };
-        self.take(Event::Pause(pause));
+        self.take(Event::Pause(pause)).await;
         self.stored_or_problem()?;
         Ok(PauseView {
             until_ms: pause.until_wall_ms,

@@ -9,21 +9,21 @@ use sublet_protocol::problem::ProblemCode;
 use sublet_protocol::session::Session;
 
 impl Daemon {
-    pub(super) fn hear(&mut self, news: LinkEvent) {
+    pub(super) async fn hear(&mut self, news: LinkEvent) {
         match news {
             LinkEvent::SessionOpened { session, asked } => {
-                self.session_opened(session, asked.into_std())
+                self.session_opened(session, asked.into_std()).await
             }
             LinkEvent::Answered { reply, sent, .. } => {
                 self.good_answer(sent.into_std());
-                self.answered(reply);
+                self.answered(reply).await;
             }
-            LinkEvent::Command(command) => self.take(Event::Command(command)),
+            LinkEvent::Command(command) => self.take(Event::Command(command)).await,
             LinkEvent::OfferFailed { error } => {
                 self.market.problem = Some(error.to_string());
-                self.take(Event::Tick);
+                self.take(Event::Tick).await;
             }
-            LinkEvent::Lost { error, .. } => self.lost(&error),
+            LinkEvent::Lost { error, .. } => self.lost(&error).await,
         }
     }
 
@@ -35,7 +35,7 @@ impl Daemon {
         self.market_wall_ms = Some(self.clock.now().wall_ms);
     }
 
-    fn session_opened(&mut self, session: Session, asked: std::time::Instant) {
+    async fn session_opened(&mut self, session: Session, asked: std::time::Instant) {
         let kept = serde_json::to_string(&(&session.audience, &session.channel))
             .map_err(|error| error.to_string())
             .and_then(|pin| {
@@ -52,20 +52,21 @@ impl Daemon {
         self.owner_needed = None;
         self.take(Event::SessionOpened {
             fence_ms: session.fence_ms,
-        });
+        })
+        .await;
     }
 
-    fn lost(&mut self, error: &MarketError) {
+    async fn lost(&mut self, error: &MarketError) {
         tracing::info!(%error, "the marketplace does not answer; tried again");
         self.market.connected = false;
         self.market.problem = Some(error.to_string());
         if let MarketError::Changed { .. } = error {
             self.owner_needed = Some(error.to_string());
         }
-        self.take(Event::Tick);
+        self.take(Event::Tick).await;
     }
 
-    fn answered(&mut self, reply: HeartbeatReply) {
+    async fn answered(&mut self, reply: HeartbeatReply) {
         let now_ms = self.clock.now().wall_ms;
         let mut settled = reply.settled;
         for refused in &reply.refused {
@@ -95,11 +96,12 @@ impl Daemon {
                 settled: Vec::new(),
             },
             ledger,
-        );
+        )
+        .await;
         // What the wallet holds now, not what the marketplace says, is what counts as paid.
         for lease in paid {
             match self.store.proven_ms(&lease) {
-                Ok(paid_ms) => self.take(Event::Paid { lease, paid_ms }),
+                Ok(paid_ms) => self.take(Event::Paid { lease, paid_ms }).await,
                 Err(error) => tracing::error!(%error, %lease, "the ledger could not be read"),
             }
         }
@@ -107,7 +109,8 @@ impl Daemon {
             self.take(Event::Answered {
                 funding: Vec::new(),
                 settled,
-            });
+            })
+            .await;
         }
     }
 }

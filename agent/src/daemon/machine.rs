@@ -1,5 +1,6 @@
 //! What is known of the machine: its GPUs with their scores and sensors, and its container engine.
 
+use super::ours::Ours;
 use crate::bench::{BenchResult, KERNEL_VERSION};
 use crate::probe;
 use crate::sensors::{
@@ -26,8 +27,10 @@ pub struct Machine {
     pub gpus: Vec<Gpu>,
     /// What could not be looked at, in words.
     pub problems: Vec<String>,
+    /// Which containers are ours.
+    pub ours: Ours,
     scores: BTreeMap<GpuId, BenchScore>,
-    watch: Option<GpuWatch>,
+    watch: Option<Arc<GpuWatch>>,
     renting: bool,
     processor: ProcessorLoad,
     processor_percent: Option<u8>,
@@ -68,10 +71,11 @@ impl Machine {
         });
         // Without NVIDIA's library and any other card there is nothing to read: the thread may end.
         let no_library = matches!(driver_error, Some(SensorError::NoLibrary(_)));
-        let watch = (!no_library || !cards.is_empty()).then_some(watch);
+        let watch = (!no_library || !cards.is_empty()).then(|| Arc::new(watch));
         Ok(Self {
             gpus,
             problems,
+            ours: Ours::new(watch.clone()),
             scores: BTreeMap::new(),
             watch,
             renting: false,
@@ -136,7 +140,7 @@ impl Machine {
     }
 
     fn readings(&self) -> Option<Arc<Snapshot>> {
-        self.watch.as_ref().and_then(GpuWatch::latest)
+        self.watch.as_ref().and_then(|watch| watch.latest())
     }
 
     /// What the core needs to know of every GPU.
@@ -161,6 +165,11 @@ impl Machine {
                 }
             })
             .collect()
+    }
+
+    /// The one who reads the GPUs, and acts on them.
+    pub fn watch(&self) -> Option<&Arc<GpuWatch>> {
+        self.watch.as_ref()
     }
 
     /// A second went by: a software adapter's load is the processor's. Looked at only while something is rented: at

@@ -48,7 +48,7 @@ impl Measuring {
 }
 
 impl Daemon {
-    pub(super) fn start_measuring(&mut self) -> Result<BenchView, Problem> {
+    pub(super) async fn start_measuring(&mut self) -> Result<BenchView, Problem> {
         if self.measuring.news.is_some() {
             return Err(Problem::new(
                 ProblemCode::Conflict,
@@ -114,11 +114,11 @@ impl Daemon {
             results: Vec::new(),
         };
         self.measuring.view = Some(view.clone());
-        self.take(Event::Tick);
+        self.take(Event::Tick).await;
         Ok(view)
     }
 
-    pub(super) fn measured(&mut self, news: MeasureNews) {
+    pub(super) async fn measured(&mut self, news: MeasureNews) {
         let mut view = self.measuring.view();
         match news {
             MeasureNews::Progress(permille, step) => {
@@ -133,7 +133,7 @@ impl Daemon {
                     Ok(result)
                 });
                 view.results.push(outcome(gpu, name, kept.as_deref()));
-                self.take(Event::Tick);
+                self.take(Event::Tick).await;
             }
             MeasureNews::Done => {
                 view.running = false;

@@ -7,11 +7,14 @@ mod answers;
 mod clock;
 mod engine;
 mod examine;
+mod hand_back;
 mod job_log;
 mod link_news;
 mod machine;
 mod measure;
+mod ours;
 mod sentence;
+mod steps;
 mod turn;
 mod work;
 
@@ -192,15 +195,15 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
     let mut stop = std::pin::pin!(told_to_stop());
     loop {
         tokio::select! {
-            _ = tick.tick() => daemon.second(),
-            Some((lease, news)) = work_news.recv() => daemon.take(Event::Container { lease, news }),
-            Some(news) = link_news.recv() => daemon.hear(news),
-            Some(request) = asked.recv() => daemon.answer(request),
+            _ = tick.tick() => daemon.second().await,
+            Some(event) = work_news.recv() => daemon.take(event).await,
+            Some(news) = link_news.recv() => daemon.hear(news).await,
+            Some(request) = asked.recv() => daemon.answer(request).await,
             Ok(()) = engine_news.changed() => {
                 let engine = engine_news.borrow_and_update().clone();
                 daemon.meet(engine).await;
             }
-            Some(news) = daemon.measuring.next() => daemon.measured(news),
+            Some(news) = daemon.measuring.next() => daemon.measured(news).await,
             result = &mut stop => {
                 result?;
                 break;
@@ -208,7 +211,7 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         }
     }
     tracing::info!("the agent goes down; jobs that run go on and are taken up at the next start");
-    daemon.take(Event::Tick);
+    daemon.take(Event::Tick).await;
     stop_control.cancel();
     serving.await.context("the local API ended badly")??;
     Ok(())
@@ -281,10 +284,15 @@ impl Daemon {
         }
     }
 
-    fn second(&mut self) {
+    async fn second(&mut self) {
         self.settings.look();
         self.machine.second(self.memory.is_renting());
-        self.take(Event::Tick);
+        let memory = &self.memory;
+        self.machine.ours.retain(|lease| {
+            memory.leases.contains_key(lease)
+                || memory.custody.values().any(|kept| kept.lease == *lease)
+        });
+        self.take(Event::Tick).await;
     }
 
     /// The container engine came, went, or changed. The first time it is here, everything that is left of
@@ -295,8 +303,13 @@ impl Daemon {
             let now_ms = self.clock.now().wall_ms;
             match sandbox.look(&self.keys.rig_id).await {
                 Ok(found) => {
+                    for one in &found {
+                        if let Some(container) = &one.container {
+                            self.machine.ours.add(one.lease.clone(), container.clone());
+                        }
+                    }
                     let found = found.into_iter().map(|f| describe(f, now_ms)).collect();
-                    return self.take(Event::Reconciled(found));
+                    return self.take(Event::Reconciled(found)).await;
                 }
                 Err(error) => {
                     tracing::warn!(%error, "the containers of earlier leases could not be listed; tried again");
@@ -304,7 +317,7 @@ impl Daemon {
                 }
             }
         }
-        self.take(Event::Tick);
+        self.take(Event::Tick).await;
     }
 }
 
@@ -316,7 +329,10 @@ fn describe(found: sandbox::Found, now_ms: u64) -> FoundContainer {
             out_of_memory: exit.oom_killed,
             ran_ms: exit.finished_at_ms.saturating_sub(exit.started_at_ms),
         },
-        (sandbox::FoundState::Running | sandbox::FoundState::Paused, _) => FoundState::Running {
+        (sandbox::FoundState::Running, _) => FoundState::Running {
+            ran_ms: now_ms.saturating_sub(started),
+        },
+        (sandbox::FoundState::Paused, _) => FoundState::Frozen {
             ran_ms: now_ms.saturating_sub(started),
         },
         _ => FoundState::Created,

@@ -4,25 +4,31 @@ use super::{Daemon, Today};
 use crate::market::{LeaseStand, Outbound};
 use crate::store::{Change, StoreError, to_json};
 use crate::wallet;
+use std::time::Duration;
 use sublet_core::lease::Lease;
 use sublet_core::{Effect, Event, Facts, policy, step};
 use sublet_protocol::ids::LeaseId;
 use sublet_protocol::offer::HostLimits;
 use sublet_protocol::reason::RigState;
 
+/// How long the disk waits for a freeze.
+const HURRY_FOR: Duration = Duration::from_millis(60);
+
 impl Daemon {
     /// Takes one event in, all the way.
-    pub(super) fn take(&mut self, event: Event) {
-        self.take_with(event, Vec::new());
+    pub(super) async fn take(&mut self, event: Event) {
+        self.take_with(event, Vec::new()).await;
     }
 
     /// As [`Self::take`], with entries for the ledger that belong to the event.
-    pub(super) fn take_with(&mut self, event: Event, mut ledger: Vec<wallet::Entry>) {
+    pub(super) async fn take_with(&mut self, event: Event, mut ledger: Vec<wallet::Entry>) {
         let facts = self.facts();
         let now = self.clock.now();
         let memory = std::mem::take(&mut self.memory);
         let (memory, effects) = step(memory, &self.settings.good.settings, &facts, event, now);
         self.memory = memory;
+        let (hurried, effects): (Vec<_>, Vec<_>) = effects.into_iter().partition(Effect::hurries);
+        self.hurry(hurried).await;
         let mut archived = Vec::new();
         for effect in &effects {
             if let Effect::Archive(lease) = effect {
@@ -47,12 +53,26 @@ impl Daemon {
                     .filter(|effect| memory.wants(effect)),
             );
         }
-        let bench = self.bench();
-        for effect in due {
-            tracing::debug!(?effect, "does");
-            self.work.carry_out(effect, bench.as_ref());
-        }
+        self.act(due);
         self.tell(&facts);
+    }
+
+    fn act(&mut self, effects: Vec<Effect>) {
+        let bench = self.bench();
+        for effect in effects {
+            tracing::debug!(?effect, "does");
+            self.work.carry_out(effect, bench.as_ref(), &self.machine);
+        }
+    }
+
+    /// Begins what may not wait for the disk, and leaves the thread to it until it is done, or for a moment: what is
+    /// stored next keeps the thread for as long as the disk takes.
+    async fn hurry(&mut self, effects: Vec<Effect>) {
+        if effects.is_empty() {
+            return;
+        }
+        self.act(effects);
+        self.work.held(HURRY_FOR).await;
     }
 
     /// The lease's metered time as an entry.

@@ -38,6 +38,8 @@ pub struct Found {
     pub lease: LeaseId,
     /// Where it stands.
     pub state: FoundState,
+    /// Its container's full id.
+    pub container: Option<String>,
     /// When it was started, Unix time in ms.
     pub started_at_ms: Option<u64>,
     /// When it ended, Unix time in ms.
@@ -68,6 +70,7 @@ impl Sandbox {
             found.entry(lease.clone()).or_insert(Found {
                 lease,
                 state: FoundState::OnlyRemains,
+                container: None,
                 started_at_ms: None,
                 finished_at_ms: None,
                 exit: None,
@@ -163,6 +166,7 @@ fn describe(lease: LeaseId, container: &ContainerInspectResponse) -> Found {
     Found {
         lease,
         state,
+        container: container.id.clone(),
         started_at_ms,
         finished_at_ms,
         exit,

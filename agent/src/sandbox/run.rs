@@ -59,17 +59,41 @@ impl Sandbox {
         }
     }
 
+    /// Asks the job to end in order: its first process gets SIGTERM, after a frozen job was let go on. Nothing to do
+    /// for one that has ended or is gone.
+    ///
+    /// # Errors
+    /// [`SandboxError::DockerUnavailable`], [`SandboxError::Timeout`].
+    pub async fn interrupt(&self, lease: &LeaseId) -> Result<(), SandboxError> {
+        match self.thaw(lease).await {
+            Err(SandboxError::Gone { .. }) => return Ok(()),
+            answer => answer?,
+        }
+        self.signal("interrupt the job", ASK, lease, "SIGTERM")
+            .await
+    }
+
     /// Ends every process of the job at once, frozen or not. Nothing to do for one that has ended or is gone.
     ///
     /// # Errors
     /// [`SandboxError::DockerUnavailable`], [`SandboxError::Timeout`].
     pub async fn kill(&self, lease: &LeaseId) -> Result<(), SandboxError> {
+        self.signal("kill the job", ACT, lease, "SIGKILL").await
+    }
+
+    async fn signal(
+        &self,
+        what: &'static str,
+        after: Duration,
+        lease: &LeaseId,
+        signal: &str,
+    ) -> Result<(), SandboxError> {
         let name = names::container(lease);
         let options = KillContainerOptionsBuilder::default()
-            .signal("SIGKILL")
+            .signal(signal)
             .build();
         let call = self.docker.kill_container(&name, Some(options));
-        match settled(lease, within("kill the job", ACT, call).await) {
+        match settled(lease, within(what, after, call).await) {
             Err(SandboxError::Gone { .. }) => Ok(()),
             answer => answer,
         }

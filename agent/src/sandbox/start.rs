@@ -34,9 +34,23 @@ impl Sandbox {
         spec: &JobSpec,
         terms: &SandboxTerms,
     ) -> Result<StartedAt, SandboxError> {
+        self.start_telling(spec, terms, |_| {}).await
+    }
+
+    /// As [`Sandbox::start`], and tells the container's full id before it runs.
+    ///
+    /// # Errors
+    /// Those of [`Sandbox::start`].
+    pub async fn start_telling(
+        &self,
+        spec: &JobSpec,
+        terms: &SandboxTerms,
+        made_as: impl FnOnce(&str),
+    ) -> Result<StartedAt, SandboxError> {
         match self.inspect(&terms.lease).await {
             Ok(found) => {
                 check_ours(&found, spec, terms)?;
+                made_as(found.id.as_deref().unwrap_or_default());
                 if let Some(started) = start_of(&found) {
                     return Ok(started);
                 }
@@ -48,7 +62,7 @@ impl Sandbox {
                 let body = self.body(spec, terms).await?;
                 let (made, prepared) =
                     tokio::join!(self.create(terms, body), self.prepare_volume(spec, terms));
-                made?;
+                made_as(&made?);
                 prepared?;
             }
             Err(error) => return Err(error),
@@ -77,12 +91,12 @@ impl Sandbox {
         profile(spec, &self.within_capacity(terms), &volumes)
     }
 
-    /// Makes the job's container, unless it is there.
+    /// Makes the job's container, unless it is there; either way, its full id.
     pub(super) async fn create(
         &self,
         terms: &SandboxTerms,
         body: ContainerCreateBody,
-    ) -> Result<(), SandboxError> {
+    ) -> Result<String, SandboxError> {
         let name = names::container(&terms.lease);
         let image = body.image.clone().unwrap_or_default();
         match self.create_once(&name, body).await {
@@ -106,13 +120,13 @@ impl Sandbox {
         &self,
         name: &str,
         body: ContainerCreateBody,
-    ) -> Result<(), SandboxError> {
+    ) -> Result<String, SandboxError> {
         let begun = Instant::now();
         loop {
             let options = CreateContainerOptionsBuilder::default().name(name).build();
             let call = self.docker.create_container(Some(options), body.clone());
             match within("create the container", ACT, call).await {
-                Ok(_) => return Ok(()),
+                Ok(made) => return Ok(made.id),
                 Err(error) if error.status() == Some(409) && begun.elapsed() < ACT => {}
                 Err(error) => return Err(error),
             }
@@ -120,7 +134,7 @@ impl Sandbox {
                 .docker
                 .inspect_container(name, None::<InspectContainerOptions>);
             match within("look at the container", ASK, call).await {
-                Ok(_) => return Ok(()),
+                Ok(found) => return Ok(found.id.unwrap_or_default()),
                 Err(error) if error.status() == Some(404) => {}
                 Err(error) => return Err(error),
             }

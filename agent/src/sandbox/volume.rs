@@ -35,9 +35,9 @@ impl Sandbox {
         match self.create_once(&name, preparer(terms)).await {
             Err(error) if error.status() == Some(404) => {
                 self.import_folder().await?;
-                self.create_once(&name, preparer(terms)).await
+                self.create_once(&name, preparer(terms)).await.map(drop)
             }
-            done => done,
+            done => done.map(drop),
         }
     }
 

@@ -33,6 +33,11 @@ pub enum FreeOutcome {
     Held {
         /// Memory in use then, in bytes, of whomever.
         used_bytes: u64,
+        /// How much of it is too much, in bytes: what listed processes of others hold is not counted.
+        held_bytes: u64,
+        /// Those of the job that are left; else those that do not tell what they hold. Empty: no process shows that
+        /// holds it.
+        suspects: Vec<GpuUser>,
         /// Every process on the GPU with what it holds; empty: the driver names none, and the memory is held all the
         /// same.
         holders: Vec<GpuUser>,
@@ -83,20 +88,27 @@ fn judge(
     };
     let used_bytes = memory.used_bytes;
     let mut others_hold = 0;
-    let mut left = false;
+    let mut left = Vec::new();
     for process in &processes {
         users.learn(process.pid, now);
         if wanted.pids.contains(&process.pid) || users.belongs(process.pid, &wanted.containers) {
-            left = true;
+            left.push(process);
         } else {
             others_hold += process.memory_bytes.unwrap_or(0);
         }
     }
-    if !left && used_bytes.saturating_sub(others_hold) <= wanted.at_most_bytes {
+    if left.is_empty() && used_bytes.saturating_sub(others_hold) <= wanted.at_most_bytes {
         return FreeOutcome::Free { after, used_bytes };
+    }
+    if left.is_empty() {
+        left.extend(processes.iter().filter(|it| it.memory_bytes.is_none()));
     }
     FreeOutcome::Held {
         used_bytes,
+        held_bytes: used_bytes
+            .saturating_sub(others_hold)
+            .saturating_sub(wanted.at_most_bytes),
+        suspects: left.into_iter().map(|it| users.user(it)).collect(),
         holders: processes.iter().map(|it| users.user(it)).collect(),
     }
 }

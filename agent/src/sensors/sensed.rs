@@ -30,6 +30,7 @@ impl GpuReading {
             load_percent: percent(&telemetry.utilization_percent),
             heat_throttled: value(&telemetry.heat_throttled),
             memory_used_bytes: value(&telemetry.memory).map(|memory| memory.used_bytes),
+            unclaimed_bytes: self.unclaimed_bytes(),
             users: value(&telemetry.users),
         };
         (sensed, problem)

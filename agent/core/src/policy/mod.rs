@@ -117,6 +117,8 @@ fn decide_gpu(
         reasons.extend(gpu::software(settings, gpu));
         reasons.extend(gpu::unmeasured(gpu));
     }
+    let custody = memory.custody.get(&gpu.info.id);
+    reasons.extend(custody.map(|custody| custody.reason(&gpu.info.name, now)));
     let price = price::reasons(memory, settings, facts, now, gpu);
     // While something bars it, its price is not what it waits for.
     reasons.extend(price.filter(|price| price.code.bars() || reasons.is_empty()));
