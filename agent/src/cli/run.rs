@@ -23,6 +23,10 @@ pub struct RunOptions {
     pub allow_software_gpu: bool,
     /// A substitute for NVIDIA's management library.
     pub nvml_library: Option<PathBuf>,
+    /// How long nobody may have touched anything before mode `away` rents, over the settings, in ms.
+    pub away_ms: Option<u64>,
+    /// A stand-in for the system's `/sys`, for power supplies.
+    pub sys_folder: Option<PathBuf>,
 }
 
 /// Flags of `sublet run`.
@@ -43,6 +47,12 @@ pub struct RunArgs {
     /// Load this library instead of NVIDIA's; it runs with the agent's rights
     #[arg(long, value_name = "PATH", env = "SUBLET_NVML_LIBRARY", hide = true)]
     nvml_library: Option<PathBuf>,
+    /// Mode `away` begins after so many milliseconds, whatever the settings say; for tests, which cannot wait minutes
+    #[arg(long, value_name = "MS", hide = true)]
+    away_ms: Option<u64>,
+    /// Read power supplies here instead of in /sys; for tests, on machines without a battery
+    #[arg(long, value_name = "PATH", hide = true)]
+    sys_folder: Option<PathBuf>,
     /// How the log on standard error is written
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -70,6 +80,8 @@ impl RunArgs {
             floor: self.floor.map(HourlyPrice),
             allow_software_gpu: self.allow_software_gpu,
             nvml_library: self.nvml_library.clone(),
+            away_ms: self.away_ms,
+            sys_folder: self.sys_folder.clone(),
         }
     }
 

@@ -6,8 +6,10 @@ use crate::control::{Answer, PAUSE_MAX_MS, Request};
 use crate::doctor;
 use sublet_core::lease::Lease;
 use sublet_core::memory::Pause;
-use sublet_core::{Event, Memory, policy};
+use sublet_core::policy::{Decision, GpuDecision};
+use sublet_core::{Event, Facts, Memory, policy};
 use sublet_protocol::ids::LeaseId;
+use sublet_protocol::lease::LeaseState;
 use sublet_protocol::local::{
     Doctor, GpuView, Gpus, Jobs, LeaseView, MarketView, PauseRequest, PauseView, Status, Wallet,
 };
@@ -25,7 +27,8 @@ impl Daemon {
         match request {
             Request::Status(answer) => reply(answer, self.status()),
             Request::Gpus(answer) => {
-                let gpus = self.gpu_views();
+                let facts = self.facts();
+                let gpus = self.gpu_views(&facts, self.decide(&facts).gpus);
                 let problems = self.machine.problems.clone();
                 reply(answer, Ok(Gpus { gpus, problems }));
             }
@@ -112,9 +115,8 @@ impl Daemon {
 
     fn status(&mut self) -> Result<Status, Problem> {
         let today = self.today()?;
-        let now = self.clock.now();
         let facts = self.facts();
-        let decision = policy::decide(&self.memory, &self.settings.good.settings, &facts, now);
+        let decision = self.decide(&facts);
         let infos = self.machine.infos();
         Ok(Status {
             sentence: sentence::sentence(&decision, &infos, today),
@@ -128,7 +130,7 @@ impl Daemon {
                 fee: self.market.fee,
                 problem: self.market.problem.clone(),
             },
-            gpus: self.gpu_views(),
+            gpus: self.gpu_views(&facts, decision.gpus),
             leases: open_leases(&self.memory, |lease| self.lease_view(lease)),
             pause: self.memory.pause.map(|pause| PauseView {
                 until_ms: pause.until_wall_ms,
@@ -141,15 +143,16 @@ impl Daemon {
         })
     }
 
-    fn gpu_views(&self) -> Vec<GpuView> {
-        let facts = self.facts();
+    fn decide(&self, facts: &Facts) -> Decision {
         let settings = &self.settings.good.settings;
-        let decision = policy::decide(&self.memory, settings, &facts, self.clock.now());
+        policy::decide(&self.memory, settings, facts, self.clock.now())
+    }
+
+    fn gpu_views(&self, facts: &Facts, decided: Vec<GpuDecision>) -> Vec<GpuView> {
+        let settings = &self.settings.good.settings;
         let telemetry = self.machine.telemetry(std::time::Instant::now());
-        facts
-            .gpus
-            .into_iter()
-            .zip(decision.gpus)
+        let gpus = facts.gpus.iter().cloned();
+        gpus.zip(decided)
             .map(|(gpu, decided)| GpuView {
                 telemetry: telemetry.iter().find(|t| t.gpu == gpu.info.id).cloned(),
                 floor: settings.gpu(&gpu.info.id).floor,
@@ -170,7 +173,11 @@ impl Daemon {
             name: grant.spec.name.clone(),
             image: grant.spec.image.to_string(),
             gpus: grant.gpus.clone(),
-            state: lease.state(),
+            state: match lease.state() {
+                // What the marketplace told us is no news to it, but to its owner.
+                LeaseState::Finished if lease.settled => LeaseState::Settled,
+                state => state,
+            },
             price: grant.price,
             used_ms,
             earned: grant.fee.net(grant.price.cost(used_ms)),

@@ -172,15 +172,21 @@ impl Machine {
         self.watch.as_ref()
     }
 
+    /// Whether something is rented: then cards are read once a second, otherwise rarely.
+    pub fn pace(&mut self, renting: bool) {
+        if self.renting != renting {
+            self.renting = renting;
+            if let Some(watch) = &self.watch {
+                watch.pace(renting);
+            }
+        }
+    }
+
     /// A second went by: a software adapter's load is the processor's. Looked at only while something is rented: at
     /// rest it would cost more than the rest of the second.
-    pub fn second(&mut self, renting: bool) {
-        if let Some(watch) = self.watch.as_ref().filter(|_| renting != self.renting) {
-            self.renting = renting;
-            watch.pace(renting);
-        }
+    pub fn second(&mut self) {
         let software = |gpu: &Gpu| gpu.kind == GpuKind::Software;
-        if renting && self.gpus.iter().any(software) {
+        if self.renting && self.gpus.iter().any(software) {
             self.processor_percent = self.processor.look();
         } else {
             self.processor = ProcessorLoad::default();

@@ -13,6 +13,7 @@ mod link_news;
 mod machine;
 mod measure;
 mod ours;
+mod senses;
 mod sentence;
 mod steps;
 mod turn;
@@ -31,18 +32,21 @@ use clock::Clock;
 use engine::Engine;
 use machine::Machine;
 use measure::Measuring;
+use senses::Senses;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
-use sublet_core::event::{FoundContainer, FoundState};
-use sublet_core::facts::{
-    Aged, Docker, MachineFacts, MarketFacts, OwnerFacts, Power, Session, Touch,
-};
+use sublet_core::event::{FoundContainer, FoundState, GpuNews};
+use sublet_core::facts::{Docker, MarketFacts};
+use sublet_core::thermal::Governor;
 use sublet_core::{Event, Facts, Memory};
 use sublet_protocol::voucher::Channel;
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 use work::{Bench, Tools, Work};
+
+/// How long putting cards back may hold up the agent's exit.
+const PUT_BACK_WITHIN: Duration = Duration::from_secs(6);
 
 /// What the daemon was told, for good.
 #[derive(Debug, Clone)]
@@ -60,6 +64,7 @@ struct Daemon {
     store: Store,
     keys: Keys,
     machine: Machine,
+    senses: Senses,
     engine: Engine,
     memory: Memory,
     /// The memory as it was last stored.
@@ -110,6 +115,7 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         preset: told.preset,
         floor: told.floor,
         allow_software_gpu: told.allow_software_gpu,
+        away_ms: told.away_ms,
     };
     let store = Store::open(&options.data)?;
     let keys = Keys::load(&options.data, &Surroundings::from_environment())?;
@@ -124,6 +130,7 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
     let cards = machine.facts(Instant::now());
     let cards = cards.iter().map(KnownGpu::from).collect();
     let settings = Watched::open(&options.data, overrides, cards);
+    let (senses, mut alarms) = Senses::open(&settings.good.programs, told.sys_folder);
     let stored = store.load_memory()?.unwrap_or_default();
     let memory: Memory = if stored.is_empty() {
         Memory::default()
@@ -166,6 +173,7 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         store,
         keys,
         machine,
+        senses,
         engine: Engine::Unknown,
         memory,
         stored,
@@ -196,6 +204,7 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
     loop {
         tokio::select! {
             _ = tick.tick() => daemon.second().await,
+            () = alarms.next() => daemon.take(Event::Tick).await,
             Some(event) = work_news.recv() => daemon.take(event).await,
             Some(news) = link_news.recv() => daemon.hear(news).await,
             Some(request) = asked.recv() => daemon.answer(request).await,
@@ -211,7 +220,8 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         }
     }
     tracing::info!("the agent goes down; jobs that run go on and are taken up at the next start");
-    daemon.take(Event::Tick).await;
+    daemon.take(Event::GoingDown).await;
+    daemon.put_back(&mut work_news).await;
     stop_control.cancel();
     serving.await.context("the local API ended badly")??;
     Ok(())
@@ -245,22 +255,15 @@ impl Daemon {
                 facts, capacity, ..
             } => (Docker::Here(facts.clone()), Some(*capacity)),
         };
+        let now = Instant::now();
         Facts {
-            gpus: self.machine.facts(Instant::now()),
+            gpus: self.machine.facts(now),
             docker,
             market: self.market.clone(),
-            // Placeholders of one commit: the sensors that fill these in land next.
-            owner: OwnerFacts {
-                touch: Some(Aged::now(Touch::NoSeat)),
-                session: Some(Aged::now(Session::default())),
-                watching: Some(Aged::now(Vec::new())),
-            },
-            machine: MachineFacts {
-                power: Some(Aged::now(Power::Mains)),
-                metered: Some(Aged::now(false)),
-            },
-            programs: Some(Aged::now(Vec::new())),
-            utc_offset_s: 0,
+            owner: self.senses.owner(now),
+            machine: self.senses.machine(now),
+            programs: self.senses.programs(now),
+            utc_offset_s: jiff::Zoned::now().offset().seconds(),
             host: machine::host_limits(self.settings.good.limits, capacity),
             settings_problem: self.settings.problem.as_ref().map(ToString::to_string),
             ledger_problem: self.ledger_problem.clone(),
@@ -286,13 +289,37 @@ impl Daemon {
 
     async fn second(&mut self) {
         self.settings.look();
-        self.machine.second(self.memory.is_renting());
+        self.senses.choose(&self.settings.good.programs);
+        self.machine.second();
         let memory = &self.memory;
         self.machine.ours.retain(|lease| {
             memory.leases.contains_key(lease)
                 || memory.custody.values().any(|kept| kept.lease == *lease)
         });
         self.take(Event::Tick).await;
+    }
+
+    /// Waits until the cards are as their owner had them, or their driver says that it will not have it so.
+    async fn put_back(&mut self, news: &mut mpsc::Receiver<Event>) {
+        let over = tokio::time::Instant::now() + PUT_BACK_WITHIN;
+        let changed = |governor: &Governor| governor.leftover().is_some();
+        while self.memory.governors.values().any(changed) {
+            let Ok(Some(event)) = tokio::time::timeout_at(over, news.recv()).await else {
+                tracing::warn!("a power limit could not be put back yet; the next start does it");
+                return;
+            };
+            let refused = matches!(
+                event,
+                Event::Gpu {
+                    news: GpuNews::LimitRefused { .. },
+                    ..
+                }
+            );
+            self.take(event).await;
+            if refused {
+                return;
+            }
+        }
     }
 
     /// The container engine came, went, or changed. The first time it is here, everything that is left of

@@ -54,6 +54,9 @@ impl Daemon {
             );
         }
         self.act(due);
+        let renting = self.memory.is_renting();
+        self.machine.pace(renting);
+        self.senses.pace(renting);
         self.tell(&facts);
     }
 

@@ -44,7 +44,10 @@ pub fn parse_under(
     }
     let line = command_line(overrides);
     let said = over(&file, &line, overrides.preset.is_some());
-    let choices = choices(&said);
+    let mut choices = choices(&said);
+    if let Some(away_ms) = overrides.away_ms {
+        choices.settings.away_ms = away_ms;
+    }
     let mut faults = Faults::of(text);
     check_heat(&said, &choices, &mut faults);
     check_cards(&said, &choices, known, &mut faults);

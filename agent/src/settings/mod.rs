@@ -70,6 +70,8 @@ pub struct Overrides {
     pub floor: Option<HourlyPrice>,
     /// `--allow-software-gpu`
     pub allow_software_gpu: bool,
+    /// `--away-ms`, for tests and benchmarks: a minute is long there.
+    pub away_ms: Option<u64>,
 }
 
 /// Reads `--floor`, within the bounds of `price.floor`.

@@ -296,6 +296,7 @@ fn the_command_line_goes_before_the_file_but_not_before_a_gpus_own() {
         preset: Some("farm".parse().unwrap()),
         floor: Some(HourlyPrice(MicroUsd(300_000))),
         allow_software_gpu: true,
+        away_ms: None,
     };
     let choices = parse_under(text, &overrides, &[]).unwrap().choices;
     let settings = choices.settings;
