@@ -95,6 +95,21 @@ pub struct LeaseView {
     pub ending: Option<Ending>,
     /// What it may reach, in words: "no network", "2 GiB of memory".
     pub may_reach: Vec<String>,
+    /// The same in figures, for whoever says it in other words.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reach: Option<Reach>,
+}
+
+/// What a job may reach beside its GPUs. There is no network in it: a job has none.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Reach {
+    /// Memory, in bytes.
+    pub memory_bytes: u64,
+    /// Processor cores, in thousandths.
+    pub cpu_milli: u32,
+    /// The one folder that it writes and that is kept.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub folder: Option<String>,
 }
 
 /// `GET /local/v1/jobs`
@@ -132,11 +147,41 @@ pub struct Wallet {
     pub today: MicroUsd,
     /// The channel's highest voucher.
     pub voucher: Option<SignedVoucher>,
+    /// What came in of late: today, this week, this month.
+    #[serde(default)]
+    pub periods: Vec<Period>,
     /// Every earning, newest first.
     pub earnings: Vec<Earning>,
     /// Where a chain would pay to: the address of the payout key, `0x` and 40 hexadecimal digits.
     #[serde(default)]
     pub payout_address: Option<String>,
+}
+
+/// What was metered since a day, a week or a month began, in local time.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Period {
+    /// Which.
+    pub since: Since,
+    /// When it began, ms since 1970.
+    pub from_ms: u64,
+    /// Price times time.
+    pub gross: MicroUsd,
+    /// What the marketplace kept of it.
+    pub fee: MicroUsd,
+    /// The rest.
+    pub net: MicroUsd,
+}
+
+/// A stretch of the owner's calendar that lasts until now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Since {
+    /// Since midnight.
+    Today,
+    /// Since Monday.
+    Week,
+    /// Since the first.
+    Month,
 }
 
 /// What one lease earned, and the voucher that proves it.

@@ -1,75 +1,148 @@
-import { t } from "./texts";
+import { speech, t } from "./words/index.svelte";
 
 const MICRO = 1_000_000;
+const CENTS = 2;
+const STEADY = 6;
 
 /** `$1.32`, `$0.004217`: at least two decimals, and as many as the amount has. The command line writes it so too. */
 export function usd(micro: number): string {
-  const decimals = String(micro % MICRO).padStart(6, "0");
-  const kept = Math.max(2, decimals.replace(/0+$/, "").length);
-  return `$${whole(micro)}.${decimals.slice(0, kept)}`;
+  return money(micro, CENTS);
 }
 
 /** Always six decimals, for amounts that stand in a column or change while one looks. */
 export function steadyUsd(micro: number): string {
-  return `$${whole(micro)}.${String(micro % MICRO).padStart(6, "0")}`;
+  return money(micro, STEADY);
 }
 
-function whole(micro: number): string {
-  return String(Math.floor(micro / MICRO)).replace(/\B(?=(\d{3})+$)/g, ",");
+function money(micro: number, decimals: number): string {
+  // As text: no amount goes through a fraction of two.
+  const exact = `${Math.floor(micro / MICRO)}.${String(micro % MICRO).padStart(STEADY, "0")}`;
+  return numbers({
+    style: "currency",
+    currency: "USD",
+    currencyDisplay: "narrowSymbol",
+    minimumFractionDigits: decimals,
+    maximumFractionDigits: STEADY,
+  }).format(exact as Intl.StringNumericLiteral);
 }
 
-/** Hundredths of a per cent: 500 is `5 %`. */
+export function count(value: number): string {
+  return numbers({}).format(value);
+}
+
+function decimal(value: number, digits: number): string {
+  return numbers({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
+}
+
+/** Of a hundred. */
+export function percent(value: number): string {
+  return numbers({ style: "percent", maximumFractionDigits: 2 }).format(value / 100);
+}
+
+/** Hundredths of a per cent: 500 is `5%`. */
 export function fee(basisPoints: number): string {
-  return t.unit.percent(String(Number((basisPoints / 100).toFixed(2))));
-}
-
-export function duration(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  if (seconds < 60) return t.unit.seconds(seconds);
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 60) return t.unit.minutes(minutes, seconds % 60);
-  return t.unit.hours(Math.floor(minutes / 60), minutes % 60);
+  return percent(basisPoints / 100);
 }
 
 /** Whole per cent, rounded down: 100 % means done. */
 export function percentOf(permille: number): string {
-  return t.unit.percent(Math.floor(permille / 10));
+  return percent(Math.floor(permille / 10));
+}
+
+export function celsius(degrees: number): string {
+  return t.unit.celsius(count(degrees));
+}
+
+/**
+ * The two units that matter. A figure that runs keeps both, so that nothing beside it moves; a `short` one leaves out
+ * what is zero.
+ */
+export function duration(ms: number, form: "running" | "short" = "running"): string {
+  const seconds = Math.floor(ms / 1000);
+  const minutes = Math.floor(seconds / 60);
+  const hours = Math.floor(minutes / 60);
+  if (minutes === 0) return t.unit.seconds(count(seconds));
+  if (hours === 0) {
+    const whole = form === "short" && seconds % 60 === 0;
+    return whole ? t.unit.minutes(count(minutes)) : t.unit.minutesAnd(count(minutes), twoDigits(seconds % 60));
+  }
+  const whole = form === "short" && minutes % 60 === 0;
+  return whole ? t.unit.hours(count(hours)) : t.unit.hoursAnd(count(hours), twoDigits(minutes % 60));
+}
+
+function twoDigits(value: number): string {
+  return numbers({ minimumIntegerDigits: 2 }).format(value);
 }
 
 const GIB = 2 ** 30;
 
+/** The figure alone. */
 export function gib(bytes: number): string {
-  return (bytes / GIB).toFixed(1);
+  return decimal(bytes / GIB, 1);
 }
 
-export function bytes(count: number): string {
+export function bytes(size: number): string {
   const units = ["B", "KiB", "MiB", "GiB"];
-  let value = count;
+  let value = size;
   let unit = 0;
   while (value >= 1024 && unit < units.length - 1) {
     value /= 1024;
     unit += 1;
   }
-  return t.unit.bytes(unit === 0 ? String(value) : value.toFixed(1), units[unit] ?? "B");
+  return t.unit.bytes(Number.isInteger(value) ? count(value) : decimal(value, 1), units[unit] ?? "B");
 }
 
-export function watts(milliwatts: number): number {
-  return Math.round(milliwatts / 1000);
+/** The figure alone. */
+export function watts(milliwatts: number): string {
+  return count(Math.round(milliwatts / 1000));
 }
 
-/** The time alone; with its day where that is not today. */
+/** Thousandths of a processor core, as cores. */
+export function cores(milli: number): string {
+  return numbers({ maximumFractionDigits: 3 }).format(milli / 1000);
+}
+
+/** The time with its day; today's and tomorrow's have names. */
 export function when(ms: number, now: number = Date.now()): string {
   const time = clock(ms);
-  if (new Date(ms).toDateString() === new Date(now).toDateString()) return t.unit.today(time);
-  const day = new Intl.DateTimeFormat(t.locale, { day: "numeric", month: "short", year: "numeric" }).format(ms);
-  return `${day}, ${time}`;
+  const days = dayNumber(ms) - dayNumber(now);
+  if (days === 0) return t.unit.today(time);
+  if (days === 1) return t.unit.tomorrow(time);
+  return t.unit.on(day(ms), time);
+}
+
+export function day(ms: number): string {
+  return t.unit.day(dates({ day: "numeric", month: "short", year: "numeric" }).format(ms));
 }
 
 export function clock(ms: number): string {
-  return new Intl.DateTimeFormat(t.locale, { hour: "2-digit", minute: "2-digit" }).format(ms);
+  return t.unit.clock(dates({ hour: "2-digit", minute: "2-digit" }).format(ms));
+}
+
+/** Counts local days, whatever their length. */
+function dayNumber(ms: number): number {
+  const at = new Date(ms);
+  return Date.UTC(at.getFullYear(), at.getMonth(), at.getDate()) / 86_400_000;
 }
 
 /** The beginning of a line. */
 export function capital(text: string): string {
-  return text.charAt(0).toLocaleUpperCase(t.locale) + text.slice(1);
+  return text.charAt(0).toLocaleUpperCase(speech.locale) + text.slice(1);
+}
+
+const numbers = kept((options: Intl.NumberFormatOptions) => new Intl.NumberFormat(speech.locale, options));
+const dates = kept((options: Intl.DateTimeFormatOptions) => new Intl.DateTimeFormat(speech.locale, options));
+
+/** Making a formatter takes far longer than using it. */
+function kept<Options extends object, Formatter>(make: (options: Options) => Formatter): (options: Options) => Formatter {
+  const made = new Map<string, Formatter>();
+  return (options) => {
+    const key = `${speech.locale} ${JSON.stringify(options)}`;
+    let formatter = made.get(key);
+    if (formatter === undefined) {
+      formatter = make(options);
+      made.set(key, formatter);
+    }
+    return formatter;
+  };
 }

@@ -35,7 +35,16 @@ test("the button resumes while paused, measures before the first job, and pauses
 
 test("the state leads, and what would change it follows in smaller words", () => {
   const waiting = status([gpu("a", [hot])], { sentence: `Waiting. ${hot.text} ${hot.remedy}` });
-  expect(leadOf(waiting)).toEqual({ sentence: "Waiting. The GPU is at 84 °C.", reason: hot });
-  const ready = status([gpu("a", [])], { sentence: "Ready to rent." });
-  expect(leadOf(ready)).toEqual({ sentence: "Ready to rent.", reason: undefined });
+  expect(leadOf(waiting)).toEqual({
+    sentence: ["Waiting.", { given: "The GPU is at 84 °C." }],
+    notes: [{ given: "Rents again below 76 °C." }],
+    reason: hot,
+  });
+  const free = { ...gpu("NVIDIA GeForce RTX 4090", []), state: "ready" } as const;
+  const ready = status([free, gpu("b", [hot])], { state: "ready", today: 1_320_000 });
+  expect(leadOf(ready).sentence).toEqual(["Ready to rent your RTX 4090.", "$1.32 so far today."]);
+  const game: Reason = { code: "program_runs", text: "Factorio runs.", remedy: "Rents again.", figures: { kind: "game" } };
+  const playing = status([gpu("a", [game])], { state: "yours" });
+  expect(leadOf(playing).sentence).toEqual(["Yours while you play."]);
+  expect(leadOf(playing).notes).toEqual([{ given: "Factorio runs." }, { given: "Rents again." }]);
 });

@@ -33,6 +33,11 @@ class Live {
     this.#retry?.();
   }
 
+  /** A GPU's name for its id; the id where it is not there any more. */
+  gpuName(id: string): string {
+    return this.status?.gpus.find((gpu) => gpu.info.id === id)?.info.name ?? id;
+  }
+
   #take(status: Status): void {
     this.status = status;
     this.seenAt = Date.now();

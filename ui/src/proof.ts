@@ -1,6 +1,6 @@
 import type { Earning, Wallet } from "./backend";
 import { usd } from "./format";
-import { t } from "./texts";
+import { t } from "./words/index.svelte";
 
 export type Proof = "all" | "part" | "none";
 

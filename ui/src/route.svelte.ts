@@ -1,4 +1,6 @@
-export type PageName = "home" | "jobs" | "wallet";
+import { t, type Words } from "./words/index.svelte";
+
+export type PageName = keyof Words["pages"];
 
 export interface Route {
   readonly page: PageName;
@@ -6,7 +8,7 @@ export interface Route {
   readonly open: string | undefined;
 }
 
-const PAGES: readonly PageName[] = ["home", "jobs", "wallet"];
+const PAGES = Object.keys(t.pages) as PageName[];
 
 export function parseRoute(hash: string): Route {
   const [, name, id] = hash.split("/");

@@ -1,7 +1,8 @@
 import type { BackendError } from "./backend";
-import { t } from "./texts";
+import type { Said } from "./said";
+import { t } from "./words/index.svelte";
 
 /** Why it is so: in the agent's own words where it said something. */
-export function whyOf(trouble: BackendError): string {
-  return trouble.trouble === "refused" ? trouble.detail : t.trouble[trouble.trouble].why;
+export function whyOf(trouble: BackendError): Said {
+  return trouble.trouble === "refused" ? { given: trouble.detail } : t.trouble[trouble.trouble].why;
 }

@@ -11,7 +11,8 @@ use sublet_core::{Event, Facts, Memory, policy};
 use sublet_protocol::ids::LeaseId;
 use sublet_protocol::lease::LeaseState;
 use sublet_protocol::local::{
-    Doctor, GpuView, Gpus, Jobs, LeaseView, MarketView, PauseRequest, PauseView, Status, Wallet,
+    Doctor, GpuView, Gpus, Jobs, LeaseView, MarketView, PauseRequest, PauseView, Reach, Status,
+    Wallet,
 };
 use sublet_protocol::money::MicroUsd;
 use sublet_protocol::problem::{Problem, ProblemCode};
@@ -185,6 +186,11 @@ impl Daemon {
             granted_at_ms: lease.granted_at_ms,
             ending: lease.ending.clone(),
             may_reach: reach(lease),
+            reach: Some(Reach {
+                memory_bytes: grant.spec.memory_bytes,
+                cpu_milli: grant.spec.cpu_milli,
+                folder: grant.spec.output_folder().map(ToOwned::to_owned),
+            }),
         }
     }
 

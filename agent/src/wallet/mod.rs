@@ -18,6 +18,7 @@ mod close;
 mod earning;
 mod export;
 mod journal;
+mod period;
 mod receive;
 #[cfg(test)]
 pub(crate) mod tests;

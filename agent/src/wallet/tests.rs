@@ -479,7 +479,16 @@ fn today_begins_at_local_midnight() {
     };
     till.take(at(0, midnight - 1)).unwrap();
     till.take(at(1, midnight)).unwrap();
-    assert_eq!(till.view().today, line(1, HOUR).net);
+    let view = till.view();
+    assert_eq!(view.today, line(1, HOUR).net);
+    let nets: Vec<_> = view.periods.iter().map(|period| period.net).collect();
+    assert_eq!(nets[0], view.today);
+    assert!(nets.is_sorted(), "{nets:?}");
+    assert!(
+        view.periods
+            .iter()
+            .all(|p| p.gross == p.net.saturating_add(p.fee))
+    );
 }
 
 #[test]

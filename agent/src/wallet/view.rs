@@ -5,12 +5,11 @@ use std::collections::BTreeMap;
 use jiff::tz::TimeZone;
 use rusqlite::{Connection, OptionalExtension};
 use sublet_protocol::ids::LeaseId;
-use sublet_protocol::local::{self, Wallet};
+use sublet_protocol::local::{self, Since, Wallet};
 use sublet_protocol::money::MicroUsd;
 use sublet_protocol::voucher::SignedVoucher;
 
 use super::earning::{COLUMNS, Earning, money, number};
-use super::journal::{QUARTER_MS, stored};
 
 /// The wallet, for reading.
 #[derive(Debug)]
@@ -37,6 +36,7 @@ impl<'a> Book<'a> {
             written_off: total(|row| row.written_off),
             today: self.earned_today(now_ms, zone)?,
             voucher: self.newest_voucher()?,
+            periods: self.periods(now_ms, zone)?,
             earnings: rows.into_iter().map(shown).collect(),
             payout_address: None,
         })
@@ -64,13 +64,7 @@ impl<'a> Book<'a> {
 
     /// Net metered since the day of `now_ms` began in `zone`.
     pub fn earned_today(&self, now_ms: u64, zone: &TimeZone) -> rusqlite::Result<MicroUsd> {
-        let from = stored(day_start_ms(now_ms, zone) / QUARTER_MS);
-        self.connection
-            .prepare_cached(
-                "SELECT coalesce(-sum(amount), 0) FROM entry JOIN posting ON posting.entry = entry.id
-                 WHERE quarter >= ?1 AND kind = 'accrue' AND account IN ('income', 'fee')",
-            )?
-            .query_row([from], |row| money(row, 0))
+        Ok(self.period(Since::Today, now_ms, zone)?.net)
     }
 
     pub(super) fn earnings(&self) -> rusqlite::Result<Vec<Earning>> {
@@ -126,32 +120,5 @@ fn shown(row: Earning) -> local::Earning {
         voucher: row.voucher,
         lease: row.lease,
         name: row.name,
-    }
-}
-
-/// When the local day of `now_ms` began, ms since 1970. A clock outside any calendar has a day of its own, so
-/// nothing is shown as earned in it.
-fn day_start_ms(now_ms: u64, zone: &TimeZone) -> u64 {
-    let start = i64::try_from(now_ms)
-        .ok()
-        .and_then(|ms| jiff::Timestamp::from_millisecond(ms).ok())
-        .and_then(|now| now.to_zoned(zone.clone()).start_of_day().ok())
-        .and_then(|start| u64::try_from(start.timestamp().as_millisecond()).ok());
-    start.unwrap_or(now_ms)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_day_begins_at_local_midnight() {
-        let kathmandu = TimeZone::get("Asia/Kathmandu").unwrap();
-        // 2026-03-01 00:10 in a zone of +05:45.
-        let now: jiff::Zoned = "2026-03-01T00:10[Asia/Kathmandu]".parse().unwrap();
-        let ms = u64::try_from(now.timestamp().as_millisecond()).unwrap();
-        assert_eq!(day_start_ms(ms, &kathmandu), ms - 10 * 60 * 1000);
-        assert_eq!(day_start_ms(ms, &kathmandu) % QUARTER_MS, 0);
-        assert_eq!(day_start_ms(u64::MAX, &kathmandu), u64::MAX);
     }
 }

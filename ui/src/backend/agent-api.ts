@@ -423,6 +423,7 @@ export interface components {
              * @description Running time so far, in ms.
              */
             readonly used_ms: number;
+            readonly reach?: components["schemas"]["Reach"] | null;
         };
         /** @description The talk with the marketplace. */
         readonly MarketView: {
@@ -634,6 +635,21 @@ export interface components {
             readonly voucher?: components["schemas"]["SignedVoucher"] | null;
             /** @description Metered here, but the marketplace closed the lease without paying it. */
             readonly written_off: components["schemas"]["MicroUsd"];
+            readonly periods?: readonly components["schemas"]["Period"][];
+        };
+        readonly Period: {
+            readonly since: components["schemas"]["Since"];
+            readonly from_ms: number;
+            readonly gross: components["schemas"]["MicroUsd"];
+            readonly fee: components["schemas"]["MicroUsd"];
+            readonly net: components["schemas"]["MicroUsd"];
+        };
+        /** @enum {string} */
+        readonly Since: "today" | "week" | "month";
+        readonly Reach: {
+            readonly memory_bytes: number;
+            readonly cpu_milli: number;
+            readonly folder?: string | null;
         };
     };
     responses: never;

@@ -1,13 +1,21 @@
-import type { Ending, LeaseState, RigState } from "../backend";
+import type { Ending, LeaseState, RigState, Since } from "../backend";
+import type { ReasonTexts } from "./reason-texts";
 
-/** Every word that the pages say by themselves. What the agent says (sentence, reasons, endings) comes from it. */
+/** Every word that the pages say. What a text is given is set in type already: see format.ts. */
 export const en = {
+  tag: "en",
+  /** How figures are written where the browser names no country. */
   locale: "en-GB",
   app: "Sublet",
-  pages: { home: "Home", jobs: "Jobs", wallet: "Wallet" },
+  pages: { home: "Home", why: "Why not?", jobs: "Jobs", wallet: "Wallet" },
   navigation: "Pages",
+  language: "Language",
+  asBrowser: "As the browser",
   skip: "Skip to the page",
   separator: " · ",
+  comma: ", ",
+  /** Between two sentences. */
+  space: " ",
   asking: "Asking the agent…",
   tryAgain: "Try again",
   asOf: (time: string) => `What you see is from ${time}.`,
@@ -19,7 +27,6 @@ export const en = {
     waiting: "Waiting",
     needs_you: "Needs you",
   } satisfies Record<RigState, string>,
-  stateUnknown: "Unknown",
 
   trouble: {
     agent_away: {
@@ -44,6 +51,22 @@ export const en = {
     },
   },
 
+  lead: {
+    renting: (gpu: string) => `Renting your ${gpu}.`,
+    rentingSome: (count: string) => `Renting ${count} of your GPUs.`,
+    ready: (gpu: string) => `Ready to rent your ${gpu}.`,
+    readySome: (count: string) => `Ready to rent ${count} of your GPUs.`,
+    yours: "Yours.",
+    playing: "Yours while you play.",
+    present: "Yours while you are here.",
+    waiting: "Waiting.",
+    needsYou: "Needs you.",
+    earned: (amount: string) => `${amount} so far today.`,
+    earnedNothing: "Nothing earned today yet.",
+    noGpu: "No GPU was found.",
+    noGpuRemedy: "`sublet doctor` says where it looked.",
+  },
+
   home: {
     pause: "Pause for 1 hour",
     resume: "Resume renting",
@@ -66,17 +89,15 @@ export const en = {
     progress: (job: string) => `Progress of ${job}`,
     noProgress: "This job does not tell how far it is.",
     openJob: (job: string) => `Open ${job}`,
-    reasons: "Why it does not rent",
-    otherReasons: "What else keeps it from renting",
+    why: "All reasons, and what would change them",
     gpus: "GPUs",
-    noGpus: "No GPU was found. `sublet doctor` says where it looked.",
     software: "Not a graphics card: the processor does its work.",
     notRead: "Not read yet.",
     temperature: "Temperature",
     power: "Power",
     load: "Load",
     memory: "Memory",
-    scoreOf: (score: number) => `score ${score}`,
+    scoreOf: (score: string) => `score ${score}`,
     score: "Score",
     floor: "Rents from",
     noScore: "not measured yet",
@@ -84,18 +105,43 @@ export const en = {
     driverOf: (driver: string) => `driver ${driver}`,
     benchmark: "Benchmark",
     benchProgress: "Progress of the benchmark",
-    benchFailed: (gpu: string, problem: string) => `${gpu}: ${problem}`,
     foundation: "Marketplace and sandbox",
     market: "Marketplace",
     marketHere: (url: string) => `${url} answers`,
     marketAway: (url: string) => `${url} does not answer`,
-    fee: "Fee",
     sandbox: "Sandbox",
     sandboxUnknown: "Docker does not answer, so nothing can run",
     seccomp: "system calls filtered",
     apparmor: "AppArmor",
     userns: "users mapped",
     version: "Version",
+  },
+
+  bench: {
+    starting: "Starting",
+    opening: (gpu: string) => `Opening ${gpu}`,
+    multiplying: (gpu: string) => `Multiplying matrices on ${gpu}`,
+    streaming: (gpu: string) => `Streaming through the memory of ${gpu}`,
+  },
+
+  why: {
+    free: "Nothing keeps your GPU from renting.",
+    freeAll: "Nothing keeps your GPUs from renting.",
+    held: (reasons: number) =>
+      reasons === 1 ? "One thing keeps your GPU from renting." : `${reasons} things keep your GPU from renting.`,
+    heldOf: (held: string, all: string) => `${held} of your ${all} GPUs do not rent now.`,
+    order: "The most important reason comes first. Each says what would change it.",
+    renting: "A job runs on it.",
+    ready: "It is on offer. A job may come at any moment.",
+    shared: "For the whole machine",
+    marks: "What the marks mean",
+    mark: {
+      yours: "It is yours alone. Nothing is rented until something changes.",
+      ready: "It is free, and on offer.",
+      renting: "A renter’s job runs on it.",
+      waiting: "Something stands in the way that passes by itself.",
+      needs_you: "Only you can mend it.",
+    } satisfies Record<RigState, string>,
   },
 
   lease: {
@@ -144,18 +190,25 @@ export const en = {
     used: "Used",
     earned: "Earned",
     price: "Pays",
-    granted: "Granted",
+    granted: "Taken on",
     image: "Image",
     lease: "Lease",
-    job: "Job",
     gpus: "On",
     mayReach: "May reach",
-    ended: "How it ended",
-    exitCode: (code: number) => `exit code ${code}`,
+    exitCode: (code: string) => `Exit code ${code}.`,
     outputs: "Results",
     log: "The end of its output",
     logEmpty: "It has written nothing so far.",
     logAway: "There is no output to show.",
+  },
+
+  /** What a job may reach, item by item. */
+  reach: {
+    network: "no network",
+    memory: (amount: string) => `${amount} of memory`,
+    cores: (count: number, text: string) => (count === 1 ? "1 CPU core" : `${text} CPU cores`),
+    folder: (path: string) => `its own folder ${path}`,
+    gpu: (name: string) => `only ${name}`,
   },
 
   wallet: {
@@ -167,10 +220,12 @@ export const en = {
     export: "Export as CSV",
     fileName: "sublet-earnings.csv",
     sum: "What came in",
+    since: { today: "Today", week: "This week", month: "This month" } satisfies Record<Since, string>,
+    sinceDay: (day: string) => `since ${day}`,
+    all: "All",
     gross: "Price times time",
     fee: "The marketplace’s fee",
     net: "Yours",
-    today: "of it today",
     proven: "proven by vouchers",
     unproven: "not proven yet",
     writtenOff: "Written off",
@@ -181,7 +236,6 @@ export const en = {
     grossFrom: (used: string, price: string) => `${used} at ${price} an hour`,
     feeOf: "Fee",
     netOf: "Net",
-    proof: "Proof",
     provenAll: "Proven",
     provenNone: "Not proven yet",
     provenPart: (proven: string) => `${proven} proven`,
@@ -195,8 +249,10 @@ export const en = {
     payout: "Where a chain would pay to",
     payoutAddress: "Address",
     openJob: "Open its job",
-    copy: (what: string) => `Copy the ${what.toLowerCase()}`,
-    copyWord: "Copy",
+    copyChannel: "Copy the channel",
+    copySignature: "Copy the signature",
+    copyAddress: "Copy the address",
+    copy: "Copy",
     copied: "Copied",
   },
 
@@ -204,18 +260,26 @@ export const en = {
     anHour: "an hour",
     minus: (amount: string) => `−${amount}`,
     perHour: (amount: string) => `${amount} an hour`,
-    seconds: (s: number) => `${s} s`,
-    minutes: (m: number, s: number) => `${m} min ${String(s).padStart(2, "0")} s`,
-    hours: (h: number, m: number) => `${h} h ${String(m).padStart(2, "0")} min`,
-    celsius: (c: number) => `${c} °C`,
-    watts: (w: number) => `${w} W`,
-    ofWatts: (w: number) => `of ${w} W`,
-    percent: (p: number | string) => `${p} %`,
-    gib: (g: string) => `${g} GiB`,
-    ofGib: (g: string) => `of ${g} GiB`,
-    bytes: (n: string, unit: string) => `${n} ${unit}`,
+    seconds: (s: string) => `${s} s`,
+    minutes: (m: string) => `${m} min`,
+    minutesAnd: (m: string, s: string) => `${m} min ${s} s`,
+    hours: (h: string) => `${h} h`,
+    hoursAnd: (h: string, m: string) => `${h} h ${m} min`,
+    celsius: (c: string) => `${c} °C`,
+    watts: (w: string) => `${w} W`,
+    ofWatts: (w: string) => `of ${w} W`,
+    ofGib: (g: string) => `of ${g} GiB`,
+    bytes: (n: string, unit: string) => `${n} ${unit}`,
+    /** A time of day. */
+    clock: (time: string) => time,
+    day: (day: string) => day,
     today: (time: string) => `today, ${time}`,
+    tomorrow: (time: string) => `tomorrow, ${time}`,
+    on: (day: string, time: string) => `${day}, ${time}`,
   },
+
+  /** The agent speaks English already. */
+  reasons: undefined as ReasonTexts | undefined,
 };
 
-export type Texts = typeof en;
+export type Words = typeof en;

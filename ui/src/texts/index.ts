@@ -1,3 +1,0 @@
-import { en, type Texts } from "./en";
-
-export const t: Texts = en;
