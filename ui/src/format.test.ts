@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from "vitest";
-import { bytes, capital, celsius, duration, fee, percentOf, steadyUsd, usd, when } from "./format";
+import { bytes, capital, celsius, duration, fee, percentOf, spokenUsd, steadyUsd, usd, when } from "./format";
 import { speech } from "./words/index.svelte";
 
 afterEach(() => speech.choose("en"));
@@ -13,6 +13,8 @@ test("an amount is exact, with two decimals at least", () => {
   expect(usd(1_320_000)).toBe("$1.32");
   expect(usd(1_234_567_890_123)).toBe("$1,234,567.890123");
   expect(steadyUsd(1_320_000)).toBe("$1.320000");
+  expect(spokenUsd(1_329_999)).toBe("$1.32");
+  expect(spokenUsd(9_999)).toBe("$0.009999");
 });
 
 test("a duration has the two units that matter", () => {

@@ -1,12 +1,18 @@
 import { speech, t } from "./words/index.svelte";
 
 const MICRO = 1_000_000;
+const CENT = 10_000;
 const CENTS = 2;
 const STEADY = 6;
 
 /** `$1.32`, `$0.004217`: at least two decimals, and as many as the amount has. The command line writes it so too. */
 export function usd(micro: number): string {
   return money(micro, CENTS);
+}
+
+/** As one says it: whole cents, rounded down, from one cent on. */
+export function spokenUsd(micro: number): string {
+  return usd(micro < CENT ? micro : micro - (micro % CENT));
 }
 
 /** Always six decimals, for amounts that stand in a column or change while one looks. */

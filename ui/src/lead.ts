@@ -1,5 +1,5 @@
 import type { GpuView, Reason, RigState, Status } from "./backend";
-import { count, usd } from "./format";
+import { count, spokenUsd } from "./format";
 import { shortName } from "./names";
 import { type Said, sayReason } from "./said";
 import { t } from "./words/index.svelte";
@@ -16,7 +16,7 @@ export interface Lead {
 /** The one sentence: is the GPU mine or rented, why, and what did it earn. */
 export function leadOf(status: Status): Lead {
   if (status.state === "renting" || status.state === "ready") {
-    const earned = status.today === 0 ? t.lead.earnedNothing : t.lead.earned(usd(status.today));
+    const earned = status.today === 0 ? t.lead.earnedNothing : t.lead.earned(spokenUsd(status.today));
     const waits = status.state === "ready" ? status.gpus.find((gpu) => gpu.state === "ready")?.reasons[0] : undefined;
     const said = waits && sayReason(waits);
     const notes = said ? [said.text, said.remedy] : [];

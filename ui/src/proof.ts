@@ -1,5 +1,5 @@
 import type { Earning, Wallet } from "./backend";
-import { usd } from "./format";
+import { spokenUsd } from "./format";
 import { t } from "./words/index.svelte";
 
 export type Proof = "all" | "part" | "none";
@@ -11,8 +11,8 @@ export function proofOf(earning: Earning): Proof {
 
 /** The wallet in one sentence. */
 export function walletSentence(wallet: Wallet): string {
-  const net = usd(wallet.net);
+  const net = spokenUsd(wallet.net);
   if (wallet.net === 0) return t.wallet.empty;
   if (wallet.proven >= wallet.net) return t.wallet.allProven(net);
-  return wallet.proven > 0 ? t.wallet.partlyProven(net, usd(wallet.proven)) : t.wallet.noneProven(net);
+  return wallet.proven > 0 ? t.wallet.partlyProven(net, spokenUsd(wallet.proven)) : t.wallet.noneProven(net);
 }

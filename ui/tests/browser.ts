@@ -3,6 +3,8 @@ import { createRequire } from "node:module";
 import { delimiter, join } from "node:path";
 import type { AxeResults } from "axe-core";
 import { type Browser, type BrowserContext, chromium, type Page } from "playwright-core";
+import { type Language, LANGUAGES } from "../src/words/choice";
+import { speak, strays } from "./texts";
 
 const NAMES = ["chromium", "chromium-browser", "google-chrome", "google-chrome-stable"];
 const FLAGS = [
@@ -21,10 +23,12 @@ const UI = join(import.meta.dirname, "..");
 const PICTURES = join(UI, "dist-pictures");
 
 /** Pictures of the documentation, which `SUBLET_PICTURES=docs cargo xtask test ui` renews. */
-const DOCUMENTED = new Set(["home-first", "home-renting", "home-agent-away", "jobs", "wallet"]);
+const DOCUMENTED = /^(home-first|home-renting|home-agent-away|why|jobs|wallet|settings)-(light|dark)$|^home-renting-(de|zh)$/;
+
+const OTHERS = (Object.keys(LANGUAGES) as Language[]).filter((language) => language !== "en");
 
 function folderFor(name: string): string {
-  const renewed = process.env["SUBLET_PICTURES"] === "docs" && DOCUMENTED.has(name);
+  const renewed = process.env["SUBLET_PICTURES"] === "docs" && DOCUMENTED.test(name);
   return renewed ? join(UI, "..", "docs", "pictures") : PICTURES;
 }
 
@@ -55,7 +59,7 @@ export class Owner {
   static async sitDown(): Promise<Owner> {
     const env = { ...process.env, FONTCONFIG_FILE: join(UI, "tests", "fonts.conf") } as Record<string, string>;
     const browser = await chromium.launch({ executablePath: program(), args: FLAGS, env });
-    const context = await browser.newContext({ viewport: { width: 900, height: 720 }, acceptDownloads: true });
+    const context = await browser.newContext({ viewport: { width: 900, height: 600 }, acceptDownloads: true, locale: "en-GB" });
     context.setDefaultTimeout(SOON_MS);
     const page = await context.newPage();
     const faults: string[] = [];
@@ -82,27 +86,42 @@ export class Owner {
     await this.page.getByRole("button", { name: button }).click();
   }
 
-  async goTo(page: "Home" | "Jobs" | "Wallet"): Promise<void> {
+  async goTo(page: "Home" | "Why not?" | "Jobs" | "Wallet"): Promise<void> {
     await this.page.getByRole("navigation").getByRole("link", { name: page }).click();
   }
 
-  /** Takes the page's picture in light and dark; returns what axe finds wrong with it in either. */
+  /**
+   * Looks at the page as it stands: a picture in light and dark, and one in each other language. Returns what is wrong
+   * with it: what axe finds, what is wider than the window, and texts that are in no catalogue.
+   */
   async picture(name: string): Promise<string[]> {
-    const folder = folderFor(name);
-    mkdirSync(folder, { recursive: true });
     const wrong: string[] = [];
     // The mouse of the last click would leave something highlighted.
     await this.page.mouse.move(0, 0);
     for (const colorScheme of SCHEMES) {
       await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
-      await this.page.screenshot({ path: join(folder, `${name}-${colorScheme}.png`), fullPage: true });
-      wrong.push(...(await this.#axe()).map((violation) => `${colorScheme}: ${violation}`));
+      wrong.push(...(await this.#look(`${name}-${colorScheme}`)));
     }
+    for (const language of OTHERS) {
+      await speak(this.page, language);
+      wrong.push(...(await this.#look(`${name}-${language.slice(0, 2)}`)));
+    }
+    await speak(this.page, "marked");
+    wrong.push(...(await strays(this.page)).map((text) => `${name}: in no catalogue: ${text}`));
+    await speak(this.page, undefined);
     return wrong;
   }
 
-  /** Content may not be wider than the window. */
-  overflows(): Promise<boolean> {
+  async #look(name: string): Promise<string[]> {
+    const folder = folderFor(name);
+    mkdirSync(folder, { recursive: true });
+    await this.page.screenshot({ path: join(folder, `${name}.png`), fullPage: true });
+    const wrong = await this.#axe();
+    if (await this.#overflows()) wrong.push("it is wider than the window");
+    return wrong.map((what) => `${name}: ${what}`);
+  }
+
+  #overflows(): Promise<boolean> {
     return this.page.evaluate(() => document.documentElement.scrollWidth > document.documentElement.clientWidth);
   }
 

@@ -1,15 +1,23 @@
 import { readFileSync } from "node:fs";
 import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFailed, test } from "vitest";
-import { steadyUsd, usd } from "../src/format";
+import { spokenUsd, steadyUsd } from "../src/format";
 import { Owner } from "./browser";
 import { until } from "./programs";
+import { given, speak } from "./texts";
 import { World } from "./world";
 
 const SOON_MS = 30_000;
 /** The job takes a quarter of this where nothing else runs. */
 const JOB_WITHIN_MS = 80_000;
 const HOUR_MS = 3_600_000;
+
+const PAGES = [
+  ["Home", "home"],
+  ["Why not?", "why"],
+  ["Jobs", "jobs"],
+  ["Wallet", "wallet"],
+] as const;
 
 let world: World;
 let owner: Owner;
@@ -47,9 +55,15 @@ story("before the agent runs, every page says so and how to start it", async () 
   await owner.page.getByText("sublet run").waitFor();
   expect(owner.page.url()).not.toContain("token");
   expect(await owner.picture("home-without-agent")).toEqual([]);
-  await owner.goTo("Wallet");
-  await owner.page.getByRole("alert").getByText("The agent is not running.").waitFor();
-  expect(await owner.picture("wallet-without-agent")).toEqual([]);
+  for (const [page, name] of [
+    ["Why not?", "why"],
+    ["Jobs", "jobs"],
+    ["Wallet", "wallet"],
+  ] as const) {
+    await owner.goTo(page);
+    await owner.page.getByRole("alert").getByText("The agent is not running.").waitFor();
+    expect(await owner.picture(`${name}-without-agent`)).toEqual([]);
+  }
   await owner.goTo("Home");
 });
 
@@ -66,6 +80,23 @@ story("home finds the agent by itself, and says that its GPU must be measured", 
     await owner.reads(sentence);
     expect(await owner.picture(`${page.toLowerCase()}-empty`)).toEqual([]);
   }
+  await owner.goTo("Home");
+});
+
+story("every reason stands on a page of its own, opened from home, with what would change it", async () => {
+  await owner.page.getByRole("link", { name: "All reasons" }).click();
+  await owner.reads(/^One thing keeps your GPU from renting\.$/);
+  const [gpu] = (await world.status()).gpus;
+  for (const { text, remedy } of gpu?.reasons ?? []) {
+    await owner.page.getByText(text, { exact: true }).waitFor();
+    await owner.page.getByText(remedy.replaceAll("`", ""), { exact: true }).waitFor();
+  }
+  expect(await owner.picture("why")).toEqual([]);
+  // From their figures, so nothing of it is left in the agent's English.
+  await speak(owner.page, "de");
+  await owner.reads(/^Ein Grund spricht gerade gegen das Vermieten\.$/);
+  expect(await given(owner.page)).toEqual([]);
+  await speak(owner.page, undefined);
   await owner.goTo("Home");
 });
 
@@ -87,9 +118,27 @@ story("pausing and resuming from the page is what the command line sees", async 
   expect(state).toBe("yours");
   expect(Math.abs((pause?.until_ms ?? 0) - Date.now() - HOUR_MS)).toBeLessThan(60_000);
   expect(await owner.picture("home-paused")).toEqual([]);
+  await owner.goTo("Why not?");
+  await owner.page.getByText("You paused renting.").waitFor();
+  expect(await owner.picture("why-paused")).toEqual([]);
   await owner.press("Resume renting");
+  await owner.reads(/^Nothing keeps your GPU from renting\.$/);
+  expect(await owner.picture("why-ready")).toEqual([]);
+  await owner.goTo("Home");
   await owner.reads(/^Ready to rent/);
   expect((await world.status()).pause ?? null).toBeNull();
+});
+
+story("the language is the browser's until another one is chosen, and the choice is kept", async () => {
+  await owner.page.getByLabel("Language").selectOption("Deutsch");
+  await owner.reads(/ist bereit zum Vermieten\./);
+  await owner.page.reload();
+  await owner.reads(/ist bereit zum Vermieten\./);
+  expect(await owner.page.getAttribute("html", "lang")).toBe("de");
+  await owner.page.getByLabel("Sprache").selectOption("简体中文");
+  await owner.reads(/随时可以出租。/);
+  await owner.page.getByLabel("语言").selectOption("");
+  await owner.reads(/^Ready to rent/);
 });
 
 story("a job that runs is on the page with its progress, and pausing asks before it is lost", async () => {
@@ -128,8 +177,12 @@ story("the wallet shows the earning, opens it to its voucher, and agrees with th
     return now.net > 0 && now.unproven === 0 ? now : undefined;
   });
   await owner.goTo("Wallet");
-  await owner.reads(new RegExp(`^You have earned \\${usd(wallet.net)}\\. A voucher proves all of it\\.$`));
-  await owner.page.getByText(steadyUsd(wallet.gross), { exact: true }).waitFor();
+  await owner.reads(new RegExp(`^You have earned \\${spokenUsd(wallet.net)}\\. A voucher proves all of it\\.$`));
+  for (const row of ["Today", "This week", "This month", "All"]) {
+    const figures = owner.page.getByRole("row", { name: row }).getByRole("cell");
+    const net = steadyUsd(wallet.gross - wallet.fee);
+    expect(await figures.allInnerTexts()).toEqual([steadyUsd(wallet.gross), `−${steadyUsd(wallet.fee)}`, net]);
+  }
   await owner.press(/^evening Proven/);
   await owner.page.getByText(wallet.voucher?.signature ?? "no voucher").waitFor();
   expect(await owner.picture("wallet")).toEqual([]);
@@ -166,16 +219,30 @@ story("the keyboard reaches everything, and a narrow window loses nothing", asyn
   await owner.page.reload();
   await owner.reads(/^Ready to rent/);
   const reached: string[] = [];
-  for (let step = 0; step < 5; step++) {
+  for (let step = 0; step < 6; step++) {
     await owner.page.keyboard.press("Tab");
     reached.push(await owner.page.evaluate(() => document.activeElement?.textContent?.trim() ?? ""));
   }
-  expect(reached).toEqual(["Skip to the page", "Home", "Jobs", "Wallet", "Pause for 1 hour"]);
+  expect(reached).toEqual(["Skip to the page", "Home", "Why not?", "Jobs", "Wallet", "Pause for 1 hour"]);
   await owner.page.setViewportSize({ width: 360, height: 720 });
-  for (const page of ["Home", "Jobs", "Wallet"] as const) {
+  for (const [page, name] of PAGES) {
     await owner.goTo(page);
     await owner.page.getByRole("heading", { level: 1 }).waitFor();
-    expect(await owner.overflows()).toBe(false);
-    expect(await owner.picture(`narrow-${page.toLowerCase()}`)).toEqual([]);
+    expect(await owner.picture(`narrow-${name}`)).toEqual([]);
+  }
+});
+
+story("at twice the size, by the screen's scale or by the letters' alone, nothing is cut off", async () => {
+  for (const [size, letters] of [
+    [{ width: 450, height: 300 }, "100%"],
+    [{ width: 900, height: 600 }, "200%"],
+  ] as const) {
+    await owner.page.setViewportSize(size);
+    await owner.page.evaluate((percent) => document.documentElement.style.setProperty("font-size", percent), letters);
+    for (const [page, name] of PAGES) {
+      await owner.goTo(page);
+      await owner.page.getByRole("heading", { level: 1 }).waitFor();
+      expect(await owner.picture(`twice-${name}-${letters.slice(0, 3)}`)).toEqual([]);
+    }
   }
 });

@@ -20,11 +20,11 @@ const TOUCHED: Record<string, string> = {
   remote: "Jemand benutzt diesen Rechner aus der Ferne.",
 };
 
-/** "… 5 min, nachdem es beendet ist." */
+/** "Wird 5 min, nachdem es beendet ist, wieder vermietet." */
 function again(f: Figures, event: string): string {
   return f.number("after_ms") === 0
-    ? `Vermietet wieder, sobald ${event}.`
-    : `Vermietet wieder ${f.span("after_ms")}, nachdem ${event}.`;
+    ? `Wird wieder vermietet, sobald ${event}.`
+    : `Wird ${f.span("after_ms")}, nachdem ${event}, wieder vermietet.`;
 }
 
 function more(f: Figures, name: string): string {
@@ -36,8 +36,8 @@ export const reasons: ReasonTexts = {
   paused_by_owner: (f) => ({
     text: "Du hast das Vermieten pausiert.",
     remedy: f.has("until_ms")
-      ? `Vermietet wieder ab ${f.time("until_ms")}, oder sobald du es fortsetzt.`
-      : "Vermietet wieder, sobald du es fortsetzt.",
+      ? `Geht weiter ab ${f.time("until_ms")}, oder sobald du es fortsetzt.`
+      : "Geht weiter, sobald du es fortsetzt.",
   }),
   switched_off: () => ({
     text: "Du hast das Vermieten dieser GPU ausgeschaltet.",
@@ -70,7 +70,7 @@ export const reasons: ReasonTexts = {
   program_runs: (f) => ({ text: `${more(f, f.name("program"))} läuft.`, remedy: again(f, "es beendet ist") }),
   owner_present: (f) => ({
     text: TOUCHED[f.name("by")] ?? "Jemand benutzt diesen Rechner.",
-    remedy: `Vermietet wieder nach ${f.span("away_ms")} ohne Eingabe: in ${f.span("left_ms")}, wenn niemand zurückkommt.`,
+    remedy: `Wird nach ${f.span("away_ms")} ohne Eingabe wieder vermietet: in ${f.span("left_ms")}, wenn niemand zurückkommt.`,
   }),
   watching: (f) => ({
     text:
@@ -89,11 +89,11 @@ export const reasons: ReasonTexts = {
       f.name("sensor") === "hotspot"
         ? `Die heißeste Stelle der GPU hat ${f.celsius("celsius")}.`
         : `Die GPU hat ${f.celsius("celsius")}.`,
-    remedy: `Vermietet wieder unter ${f.celsius("cool_c")}.`,
+    remedy: `Wird unter ${f.celsius("cool_c")} wieder vermietet.`,
   }),
   on_battery: (f) => ({
     text: f.has("percent")
-      ? `Der Rechner läuft im Akkubetrieb, bei ${f.percent("percent")}.`
+      ? `Der Rechner läuft im Akkubetrieb (noch ${f.percent("percent")}).`
       : "Der Rechner läuft im Akkubetrieb.",
     remedy: again(f, "er am Netz hängt"),
   }),
@@ -103,11 +103,11 @@ export const reasons: ReasonTexts = {
   }),
   outside_hours: (f) =>
     f.has("opens_ms")
-      ? { text: "Das ist keine der Stunden, die du gewählt hast.", remedy: `Vermietet wieder ab ${f.time("opens_ms")}.` }
+      ? { text: "Das ist keine der Stunden, die du gewählt hast.", remedy: `Wird ab ${f.time("opens_ms")} wieder vermietet.` }
       : { text: "Du vermietest nach Stunden, hast aber keine gewählt.", remedy: "Wähle Stunden in den Einstellungen." },
   settling: (f) => ({
     text: "Was im Weg stand, ist gerade erst vorbei.",
-    remedy: `Vermietet, wenn es ${f.span("settle_ms")} lang so bleibt.`,
+    remedy: `Wird vermietet, wenn es ${f.span("settle_ms")} lang so bleibt.`,
   }),
   software_gpu: () => ({
     text: "Das ist keine Grafikkarte: Der Prozessor macht die Arbeit.",
@@ -129,27 +129,27 @@ export const reasons: ReasonTexts = {
     if (f.has("cost")) {
       return {
         text: `Der Auftrag zahlt nach Gebühr ${f.money("net")} pro Stunde, der Strom kostet ${f.money("cost")}.`,
-        remedy: "Vermietet wieder zu einem Preis, der den Strom deckt.",
+        remedy: "Wird wieder vermietet, sobald der Preis den Strom deckt.",
       };
     }
     if (!f.has("price")) {
       return {
         text: "Der Marktplatz behält alles ein: Kein Preis deckt den Strom.",
-        remedy: "Vermietet wieder, sobald die Gebühr sinkt.",
+        remedy: "Wird wieder vermietet, sobald die Gebühr sinkt.",
       };
     }
     const draw = f.name("power") === "measured" ? `gemessen ${f.watts("watts")}` : `höchstens ${f.watts("watts")}`;
     return {
       text: `Das beste Gebot ist ${f.money("price")} pro Stunde; für den Strom fehlen ${f.money("short")} (${draw}, ${f.money("kwh")} pro kWh).`,
-      remedy: `Vermietet ab ${f.money("least")} pro Stunde; das deckt den Strom auch nach der Gebühr.`,
+      remedy: `Wird ab ${f.money("least")} pro Stunde vermietet; das deckt den Strom auch nach der Gebühr.`,
     };
   },
   below_floor: (f) => ({
     text: `Das beste Gebot ist ${f.money("price")} pro Stunde, dein Mindestpreis ${f.money("floor")}.`,
-    remedy: "Vermietet, sobald so viel geboten wird oder du den Mindestpreis senkst.",
+    remedy: "Wird vermietet, sobald so viel geboten wird oder du den Mindestpreis senkst.",
   }),
   no_demand: (f) => ({
     text: "Noch hat kein Auftrag nach dieser GPU gefragt.",
-    remedy: `Vermietet, sobald einer ${f.money("floor")} pro Stunde oder mehr zahlt.`,
+    remedy: `Wird vermietet, sobald einer ${f.money("floor")} pro Stunde oder mehr zahlt.`,
   }),
 };

@@ -1,0 +1,81 @@
+import type { Page, Route } from "playwright-core";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Owner } from "./browser";
+import { World } from "./world";
+
+const PAGES = ["home", "why", "jobs", "wallet"] as const;
+
+let world: World;
+let owner: Owner;
+let link: string;
+
+beforeAll(async () => {
+  world = new World();
+  link = await world.open();
+  await world.startAgent();
+  owner = await Owner.sitDown();
+});
+
+afterAll(async () => {
+  await owner?.leave();
+  await world?.close();
+});
+
+/** The real dashboard; what the agent says on these paths is held back or replaced. */
+async function visit(path: string, held: (route: Route) => Promise<unknown>, page: string): Promise<void> {
+  await owner.page.unrouteAll({ behavior: "ignoreErrors" });
+  await owner.page.route(path, held);
+  await owner.page.goto("about:blank");
+  await owner.page.goto(link);
+  await owner.page.goto(`${new URL(link).origin}/#/${page}`);
+}
+
+test("while the agent has not answered, every page says that it is asked", async () => {
+  for (const page of PAGES) {
+    await visit("**/local/v1/**", () => Promise.resolve(), page);
+    await owner.reads(/^Asking the agent…$/);
+    expect(await owner.picture(`${page}-loading`)).toEqual([]);
+  }
+});
+
+test("an answer that is an error is told in the agent's words, with a way to try again", async () => {
+  const detail = "The ledger could not be read: disk I/O error.";
+  const problem = { type: "urn:sublet:problem:internal", status: 500, code: "internal", title: "It failed.", detail };
+  const refuse = (route: Route) =>
+    route.fulfill({ status: 500, contentType: "application/problem+json", body: JSON.stringify(problem) });
+  for (const page of ["jobs", "wallet"] as const) {
+    await visit(`**/local/v1/${page}`, refuse, page);
+    const notice = owner.page.getByRole("alert");
+    await notice.getByText(detail).waitFor();
+    expect(await owner.picture(`${page}-error`)).toEqual([]);
+    await owner.page.unrouteAll({ behavior: "ignoreErrors" });
+    await notice.getByRole("button", { name: "Try again" }).click();
+    await owner.reads(page === "jobs" ? /^No jobs yet\.$/ : /^Nothing earned yet\.$/);
+  }
+});
+
+test("a locale that is none does no harm", async () => {
+  const window = await owner.newWindow();
+  await window.addInitScript(() => Object.defineProperty(navigator, "languages", { get: () => ["C"] }));
+  await window.goto(link);
+  await window.getByRole("heading", { level: 1, name: /has no benchmark/ }).waitFor();
+  await window.getByText("$0.00").waitFor();
+  await window.close();
+  expect(owner.faults).toEqual([]);
+});
+
+test("what moves stands still where the system asks for it", async () => {
+  await visit("**/nothing", () => Promise.resolve(), "home");
+  await owner.reads(/has no benchmark/);
+  expect(await seconds(owner.page, "no-preference")).toBeGreaterThan(0);
+  expect(await seconds(owner.page, "reduce")).toBe(0);
+});
+
+/** How long the primary button takes to change its colour. */
+async function seconds(page: Page, reducedMotion: "reduce" | "no-preference"): Promise<number> {
+  await page.emulateMedia({ reducedMotion });
+  const duration = await page
+    .getByRole("button", { name: "Run the benchmark" })
+    .evaluate((button) => getComputedStyle(button).transitionDuration);
+  return Number.parseFloat(duration);
+}
