@@ -112,6 +112,17 @@ export class Owner {
     return wrong;
   }
 
+  /** Whether the page fits its window in every language. Returns what is wrong with it, as {@link picture} does. */
+  async fits(name: string): Promise<string[]> {
+    const wrong = await this.#look(name);
+    for (const language of OTHERS) {
+      await speak(this.page, language);
+      if (await this.#overflows()) wrong.push(`${name}: it is wider than the window in ${language}`);
+    }
+    await speak(this.page, undefined);
+    return wrong;
+  }
+
   async #look(name: string): Promise<string[]> {
     const folder = folderFor(name);
     mkdirSync(folder, { recursive: true });

@@ -61,5 +61,5 @@ export async function strays(page: Page): Promise<string[]> {
 
 /** What stands on the page in the agent's own English, though the page speaks another language. */
 export async function given(page: Page): Promise<string[]> {
-  return page.locator('[lang="en"]').allInnerTexts();
+  return page.locator('main [lang="en"]').allInnerTexts();
 }

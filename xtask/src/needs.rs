@@ -130,6 +130,12 @@ pub const NEEDS: &[Need] = {
             Installed,
             "what the pages' pictures are set in",
         ),
+        need(
+            Pages,
+            "fonts-noto-cjk",
+            Installed,
+            "what the pages' pictures in Chinese are set in",
+        ),
         need(Pages, "nodejs", Program(&["node"]), "builds the pages"),
         need(
             Pages,
