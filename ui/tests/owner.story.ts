@@ -164,7 +164,7 @@ story("a job that runs is on the page with its progress, and pausing asks before
 
 story("a job that ended is in the list with its ending, its digest and its output", async () => {
   await owner.reads(/^One job so far\.$/, JOB_WITHIN_MS);
-  await owner.page.getByRole("button", { name: /^evening Finished/ }).waitFor();
+  await owner.page.getByRole("button", { name: /^evening (Finished|Paid)/ }).waitFor();
   await owner.page.getByText(/@sha256:[0-9a-f]{64}/).waitFor();
   await owner.page.getByRole("definition").filter({ hasText: "/out/picture.png" }).waitFor();
   const log = owner.page.getByRole("region", { name: "The end of its output" });
