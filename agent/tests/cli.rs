@@ -4,6 +4,7 @@
 use std::process::{Output, Stdio};
 use std::time::Duration;
 use sublet_agent::control::{BindError, Endpoint, Listener, Request, serve};
+use sublet_agent::settings::{Overrides, Watched};
 use sublet_protocol::local::{
     BenchOutcome, BenchView, Doctor, Gpus, Jobs, MarketView, PauseView, Status, Wallet,
 };
@@ -76,9 +77,20 @@ fn empty_wallet() -> Wallet {
 struct Played {
     state: Option<RigState>,
     bench_looks_left: u32,
+    settings: Option<(tempfile::TempDir, Watched)>,
 }
 
 impl Played {
+    /// Real settings, in a folder of their own.
+    fn settings(&mut self) -> &mut Watched {
+        let (_, watched) = self.settings.get_or_insert_with(|| {
+            let folder = tempfile::tempdir().unwrap();
+            let watched = Watched::open(folder.path(), Overrides::default(), Vec::new());
+            (folder, watched)
+        });
+        watched
+    }
+
     fn bench(&self) -> BenchView {
         BenchView {
             running: self.bench_looks_left > 0,
@@ -122,6 +134,15 @@ impl Played {
                 drop(to.send(Ok(self.bench())));
             }
             Request::Doctor(to) => drop(to.send(Ok(Doctor { checks: vec![] }))),
+            Request::Settings(to) => drop(to.send(Ok(self.settings().view()))),
+            Request::CheckSettings { change, answer } => {
+                let preview = self.settings().check(&change);
+                drop(answer.send(preview.map_err(Problem::from)));
+            }
+            Request::ChangeSettings { put, answer } => {
+                let view = self.settings().change(&put);
+                drop(answer.send(view.map_err(Problem::from)));
+            }
         }
     }
 }
@@ -180,6 +201,54 @@ async fn every_command_answers_for_people_and_for_programs() {
     assert!(csv.starts_with("lease,name,at,"), "{csv}");
     let (_, log) = ran(data, &["jobs", "--log", "lease-1", "--lines", "7"]).await;
     assert_eq!(log, "7 lines\n?[2Jevil\n");
+}
+
+#[tokio::test]
+async fn settings_are_changed_through_the_agent_and_without_one() {
+    let (served, _end) = served(Played::default()).await;
+    let alone = tempfile::tempdir().unwrap();
+    let nobody = alone.path().join("not/made/yet");
+    for data in [served.path(), &nobody] {
+        let (code, page) = ran(data, &["settings"]).await;
+        assert_eq!(code, 0, "{page}");
+        assert!(page.starts_with("Rents once you have been away for 5 minutes"));
+        let hours = ["settings", "set", "rent.hours", "mon-fri 22:00 to 08:00"];
+        let (code, page) = ran(data, &hours).await;
+        assert_eq!(code, 0, "{page}");
+        assert!(page.contains("mon-fri 22:00 to 08:00"), "{page}");
+        let (code, page) = ran(data, &["settings", "preset", "farm"]).await;
+        assert_eq!(code, 0, "{page}");
+        assert!(page.starts_with("Rents always"), "{page}");
+        let (code, json) = ran(data, &["settings", "--json"]).await;
+        let view: serde_json::Value = serde_json::from_str(&json).unwrap();
+        assert_eq!(code, 0);
+        assert_eq!(view["values"][0]["value"], "always");
+        assert!(view["text"].as_str().unwrap().contains("[[rent.hours]]"));
+        let text = view["text"].clone();
+
+        let bad = sublet(data, &["settings", "set", "rent.away_minutes", "-5"]).await;
+        assert_eq!(bad.status.code(), Some(1));
+        let said = crate::text(&bad.stderr);
+        assert!(
+            said.contains("`rent.away_minutes` is -5; it must be 1 to 1440 minutes"),
+            "{said}"
+        );
+        let unknown = sublet(data, &["settings", "unset", "rent.awayminutes"]).await;
+        assert_eq!(unknown.status.code(), Some(2));
+        let (_, after) = ran(data, &["settings", "--json"]).await;
+        let after: serde_json::Value = serde_json::from_str(&after).unwrap();
+        assert_eq!(after["text"], text, "a refused change writes nothing");
+
+        let file = alone.path().join("new.toml");
+        std::fs::write(&file, "[rent]\nmode = \"of\"\n").unwrap();
+        let (code, page) = ran(data, &["settings", "check", file.to_str().unwrap()]).await;
+        assert_eq!(code, 1);
+        assert!(
+            page.contains("line 2, column 8: `rent.mode` is \"of\""),
+            "{page}"
+        );
+    }
+    assert!(nobody.join("settings.toml").exists());
 }
 
 #[tokio::test]

@@ -1,6 +1,8 @@
 //! What the agent says to its own window, tray, command line and dashboards: HTTP/JSON on a Unix socket or a
 //! named pipe. Every client is equal.
 
+pub mod settings;
+
 use crate::gpu::{GpuInfo, Telemetry};
 use crate::ids::{GpuId, JobId, LeaseId, RigId};
 use crate::lease::{Ending, LeaseState};

@@ -82,6 +82,16 @@ Examples:
   sublet resume
   sublet resume --json"))]
     Resume(Format),
+    /// What you chose: when it rents, at what price, how warm it may get
+    #[command(after_help = with_codes("\
+Examples:
+  sublet settings
+  sublet settings set rent.away_minutes 10
+  sublet settings set rent.hours 'mon-fri 22:00 to 08:00' 'sat-sun 10:00 to 20:00'
+  sublet settings unset price.floor
+  sublet settings preset farm
+  sublet settings check settings.toml"))]
+    Settings(SettingsArgs),
     /// Look at everything that renting needs; works without the agent too
     #[command(after_help = with_codes("\
 Examples:
@@ -104,6 +114,9 @@ Examples:
         /// Which shell
         shell: Shell,
     },
+    /// Write the reference of the settings
+    #[command(hide = true)]
+    SettingsReference,
     /// Write the local API's description
     #[command(hide = true)]
     Openapi,
@@ -161,6 +174,66 @@ pub(super) struct WalletArgs {
     pub(super) csv: bool,
     #[command(flatten)]
     pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SettingsArgs {
+    /// What to do with them; nothing shows them
+    #[command(subcommand)]
+    pub(super) command: Option<SettingsCommand>,
+    /// Write JSON: the local API's own types, which stay stable
+    #[arg(long, global = true)]
+    pub(super) json: bool,
+}
+
+/// What is done with the settings.
+#[derive(Debug, Subcommand)]
+pub(super) enum SettingsCommand {
+    /// Choose a value; comments and order of the file stay
+    #[command(after_help = with_codes("\
+Examples:
+  sublet settings set rent.mode gpu-idle
+  sublet settings set price.floor 0.35
+  sublet settings set programs.exclusive blender /opt/games
+  sublet settings set price.bands '22:00 to 06:00 0.18'
+  sublet settings set gpu.GPU-7f1c.heat.hot_c 78"))]
+    Set {
+        /// Which, such as rent.away_minutes
+        key: String,
+        /// What it shall be; lists take several
+        #[arg(required = true, value_name = "VALUE", allow_hyphen_values = true)]
+        values: Vec<String>,
+    },
+    /// Go back to the default
+    #[command(after_help = with_codes("\
+Examples:
+  sublet settings unset rent.away_minutes
+  sublet settings unset gpu.GPU-7f1c.floor"))]
+    Unset {
+        /// Which, such as rent.away_minutes
+        key: String,
+    },
+    /// Look whether a file would hold; it is not used
+    #[command(after_help = with_codes("\
+Examples:
+  sublet settings check settings.toml"))]
+    Check {
+        /// Which
+        file: PathBuf,
+    },
+    /// Take a whole rule: gamer, studio, farm or laptop; nothing lists them
+    #[command(after_help = with_codes("\
+Examples:
+  sublet settings preset
+  sublet settings preset gamer
+  sublet settings preset laptop --dry-run"))]
+    Preset {
+        /// Which
+        name: Option<String>,
+        /// Show what would change, and change nothing
+        #[arg(long, requires = "name")]
+        dry_run: bool,
+    },
 }
 
 #[derive(Debug, Args)]

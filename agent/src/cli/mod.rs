@@ -12,6 +12,7 @@ mod look;
 mod page;
 mod pause;
 mod run;
+mod settings;
 mod status;
 mod wallet;
 mod words;
@@ -62,6 +63,7 @@ fn perform(cli: &Cli) -> Result<Exit, CliError> {
             clap_complete::generate(*shell, &mut Cli::command(), "sublet", &mut text);
             return print(&String::from_utf8_lossy(&text));
         }
+        Command::SettingsReference => return print(&crate::settings::reference()),
         Command::Openapi => return print(&openapi::document().map_err(anyhow::Error::from)?),
         _ => {}
     }
@@ -140,12 +142,14 @@ impl Desk {
                 self.show(format.json, &doctor, doctor::render)?;
                 Ok(doctor::exit(&doctor))
             }
+            Command::Settings(args) => self.settings(args).await,
             Command::Dashboard(args) => {
                 dashboard::show(Endpoint::of(&self.data), args, &self.look).await
             }
             Command::Run(_)
             | Command::Completions { .. }
             | Command::Openapi
+            | Command::SettingsReference
             | Command::Probe { .. }
             | Command::BenchChild { .. } => Ok(Exit::Fine),
         }

@@ -2,7 +2,7 @@
 //! `INSTA_UPDATE=always cargo nextest run -p sublet-agent cli::`, and read what changed.
 
 use super::look::Look;
-use super::{bench, doctor, gpus, jobs, pause, status, wallet};
+use super::{bench, doctor, gpus, jobs, pause, settings, status, wallet};
 use jiff::tz::TimeZone;
 use serde_json::json;
 use sublet_protocol::local::{
@@ -242,6 +242,62 @@ fn pauses() {
     }));
 }
 
+/// Settings as an agent without any GPU has them.
+fn settings_of(text: &str) -> (tempfile::TempDir, crate::settings::Watched) {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("settings.toml"), text).unwrap();
+    let overrides = crate::settings::Overrides {
+        floor: Some(sublet_protocol::money::HourlyPrice(
+            sublet_protocol::money::MicroUsd(350_000),
+        )),
+        ..Default::default()
+    };
+    let watched = crate::settings::Watched::open(folder.path(), overrides, Vec::new());
+    (folder, watched)
+}
+
+#[test]
+fn settings_in_force_and_who_says_so() {
+    let text = "[rent]\nmode = \"schedule\"\n[[rent.hours]]\ndays = \"mon-fri\"\nfrom = \"22:00\"\nto = \"08:00\"\n[gpu.GPU-7f1c]\nheat.hot_c = 78\n";
+    let mut view = settings_of(text).1.view();
+    view.file = "/srv/sublet/settings.toml".to_owned();
+    insta::assert_snapshot!(pictures(|look| settings::render(&view, look)));
+}
+
+#[test]
+fn settings_that_do_not_count() {
+    let (_folder, mut watched) = settings_of("[rent]\nmode = \"sometimes\"\naway_minutes = 0\n");
+    let mut view = watched.view();
+    view.problem = view.problem.map(|problem| {
+        let (_, rest) = problem.split_once("settings.toml").unwrap();
+        format!("/srv/sublet/settings.toml{rest}")
+    });
+    view.file = "/srv/sublet/settings.toml".to_owned();
+    view.values.clear();
+    insta::assert_snapshot!(pictures(|look| settings::render(&view, look)));
+}
+
+#[test]
+fn settings_changed_previewed_and_checked() {
+    let (_folder, mut watched) = settings_of("[quiet]\npower_percent = 60\n");
+    let change = sublet_protocol::local::settings::SettingsChange::Preset("farm".to_owned());
+    let preview = watched.check(&change).unwrap();
+    let revision = watched.view().revision;
+    let put = sublet_protocol::local::settings::SettingsPut { revision, change };
+    let view = watched.change(&put).unwrap();
+    let bad =
+        sublet_protocol::local::settings::SettingsChange::Text("[heat]\nhot_c = 1\n".to_owned());
+    let bad = watched.check(&bad).unwrap();
+    let file = std::path::Path::new("new.toml");
+    insta::assert_snapshot!(pictures(|look| {
+        settings::render_preview(&preview, look)
+            + &settings::render_changed(&view, &preview.changes, look)
+            + &settings::render_presets(&view.presets, look)
+            + &settings::render_check(file, &preview, look)
+            + &settings::render_check(file, &bad, look)
+    }));
+}
+
 #[test]
 fn doctor_with_every_verdict() {
     let check = |name: &str, verdict, found: &str, remedy: Option<&str>| Check {
@@ -294,7 +350,7 @@ fn every_command_has_help_with_examples_and_exit_codes() {
         .filter(|command| !command.is_hide_set())
         .map(|command| command.get_name().to_owned())
         .collect();
-    assert_eq!(names.len(), 11, "{names:?}");
+    assert_eq!(names.len(), 12, "{names:?}");
     for name in names {
         let help = cli
             .find_subcommand_mut(&name)

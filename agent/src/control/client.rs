@@ -13,6 +13,9 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 use sublet_protocol::ids::LeaseId;
+use sublet_protocol::local::settings::{
+    SettingsChange, SettingsPreview, SettingsPut, SettingsView,
+};
 use sublet_protocol::local::{
     BenchView, Doctor, Gpus, Jobs, PauseRequest, PauseView, Status, Wallet,
 };
@@ -130,6 +133,28 @@ impl Client {
                 .call(Method::GET, "doctor", Bytes::new(), within)
                 .await?,
         )
+    }
+
+    /// The owner's settings.
+    pub async fn settings(&self) -> Answered<SettingsView> {
+        self.get("settings").await
+    }
+
+    /// Change the settings.
+    pub async fn change_settings(&self, put: &SettingsPut) -> Answered<SettingsView> {
+        let body = write(put)?;
+        read(
+            &self
+                .call(Method::PUT, "settings", body, CALL_WITHIN)
+                .await?,
+        )
+    }
+
+    /// What a change of the settings would do.
+    pub async fn check_settings(&self, change: &SettingsChange) -> Answered<SettingsPreview> {
+        let body = write(change)?;
+        let path = "settings/check";
+        read(&self.call(Method::POST, path, body, CALL_WITHIN).await?)
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Answered<T> {

@@ -2,6 +2,9 @@
 //! which the daemon answers it.
 
 use sublet_protocol::ids::LeaseId;
+use sublet_protocol::local::settings::{
+    SettingsChange, SettingsPreview, SettingsPut, SettingsView,
+};
 use sublet_protocol::local::{
     BenchView, Doctor, Gpus, Jobs, PauseRequest, PauseView, Status, Wallet,
 };
@@ -47,4 +50,21 @@ pub enum Request {
     StartBench(Answer<BenchView>),
     /// Look at everything that renting needs.
     Doctor(Answer<Doctor>),
+    /// The owner's settings, and what of them is in force.
+    Settings(Answer<SettingsView>),
+    /// What a change of the settings would do; nothing is written.
+    CheckSettings {
+        /// Which change.
+        change: SettingsChange,
+        /// What it would do.
+        answer: Answer<SettingsPreview>,
+    },
+    /// Change the settings. Answered once the file is written and in force; `conflict` where it was changed by
+    /// somebody else meanwhile.
+    ChangeSettings {
+        /// Which change, and on what.
+        put: SettingsPut,
+        /// How they stand now.
+        answer: Answer<SettingsView>,
+    },
 }

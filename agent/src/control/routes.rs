@@ -6,10 +6,13 @@ use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
 use sublet_protocol::ids::LeaseId;
+use sublet_protocol::local::settings::{
+    SettingsChange, SettingsPreview, SettingsPut, SettingsView,
+};
 use sublet_protocol::local::{
     BenchView, Doctor, Gpus, Jobs, PauseRequest, PauseView, Status, Wallet,
 };
@@ -32,6 +35,8 @@ pub(super) fn router(daemon: Daemon) -> Router {
         .route("/pause", put(pause).delete(resume))
         .route("/bench", get(bench).post(start_bench))
         .route("/doctor", get(doctor))
+        .route("/settings", get(settings).put(change_settings))
+        .route("/settings/check", post(check_settings))
         .route("/events", get(events::events))
         .route("/openapi.json", get(openapi_json));
     Router::new()
@@ -181,6 +186,45 @@ pub(super) async fn start_bench(
 pub(super) async fn doctor(State(daemon): State<Daemon>) -> Result<Json<Doctor>, Failure> {
     let within = daemon.doctor_within;
     daemon.ask_within(within, Request::Doctor).await.map(Json)
+}
+
+/// The owner's settings: the file's text, what is in force and who says so, and what is wrong.
+#[utoipa::path(get, path = "/local/v1/settings", operation_id = "settings", tag = "agent",
+    responses((status = 200, body = SettingsView), (status = 503, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn settings(State(daemon): State<Daemon>) -> Result<Json<SettingsView>, Failure> {
+    daemon.ask(Request::Settings).await.map(Json)
+}
+
+/// Change the settings. The file is written whole or not at all, comments stay, and the change is in force when this
+/// is answered.
+#[utoipa::path(put, path = "/local/v1/settings", operation_id = "changeSettings", tag = "agent", request_body = SettingsPut,
+    responses(
+        (status = 200, body = SettingsView),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "The settings would not hold; the detail says why."),
+        (status = 409, body = Problem, content_type = "application/problem+json", description = "The file was changed since that revision."),
+        (status = 503, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn change_settings(
+    State(daemon): State<Daemon>,
+    put: Result<Json<SettingsPut>, JsonRejection>,
+) -> Result<Json<SettingsView>, Failure> {
+    let Json(put) = put.map_err(|error| bad_request(error.body_text()))?;
+    let ask = |answer| Request::ChangeSettings { put, answer };
+    daemon.ask(ask).await.map(Json)
+}
+
+/// What a change of the settings would do. Nothing is written.
+#[utoipa::path(post, path = "/local/v1/settings/check", operation_id = "checkSettings", tag = "agent", request_body = SettingsChange,
+    responses(
+        (status = 200, body = SettingsPreview),
+        (status = 400, body = Problem, content_type = "application/problem+json", description = "A change that cannot be made at all."),
+        (status = 503, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn check_settings(
+    State(daemon): State<Daemon>,
+    change: Result<Json<SettingsChange>, JsonRejection>,
+) -> Result<Json<SettingsPreview>, Failure> {
+    let Json(change) = change.map_err(|error| bad_request(error.body_text()))?;
+    let ask = |answer| Request::CheckSettings { change, answer };
+    daemon.ask(ask).await.map(Json)
 }
 
 /// This description.

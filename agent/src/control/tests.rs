@@ -3,12 +3,14 @@
 use super::client::{Client, ClientError};
 use super::server::{Daemon, serve_with};
 use super::{BindError, Endpoint, Listener, Request};
+use crate::settings::{Overrides, Watched};
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
+use sublet_protocol::local::settings::{SettingsChange, SettingsEdit, SettingsPut};
 use sublet_protocol::local::{PauseRequest, PauseView};
 use sublet_protocol::problem::{PROBLEM_JSON, Problem, ProblemCode};
 use tokio::net::UnixStream;
@@ -166,6 +168,101 @@ async fn bad_requests_are_told_what_is_wrong() {
         Err(ClientError::Problem(problem)) => assert!(problem.detail.contains("366 days")),
         other => panic!("{other:?}"),
     }
+}
+
+/// A daemon that has settings and nothing else.
+fn with_settings(folder: &Path) -> impl FnMut(Request) + Send + 'static {
+    let mut watched = Watched::open(folder, Overrides::default(), Vec::new());
+    move |request| match request {
+        Request::Settings(answer) => answer.send(Ok(watched.view())).unwrap(),
+        Request::CheckSettings { change, answer } => {
+            let preview = watched.check(&change).map_err(Problem::from);
+            answer.send(preview).unwrap();
+        }
+        Request::ChangeSettings { put, answer } => {
+            let view = watched.change(&put).map_err(Problem::from);
+            answer.send(view).unwrap();
+        }
+        other => drop(other),
+    }
+}
+
+fn problem_of<T: std::fmt::Debug>(answer: Result<T, ClientError>) -> Problem {
+    match answer {
+        Err(ClientError::Problem(problem)) => *problem,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn settings_are_shown_checked_and_changed_and_nothing_is_lost() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("settings.toml");
+    let text = "# mine\n[price]\nfloor = \"0.5\" # not less\n";
+    std::fs::write(&file, text).unwrap();
+    let served = Served::by(with_settings(folder.path())).await;
+    let client = served.client();
+    let view = client.settings().await.unwrap();
+    assert_eq!((view.text.as_str(), view.problem), (text, None));
+
+    let edit = |key: &str, value: serde_json::Value| {
+        SettingsChange::Edits(vec![SettingsEdit {
+            key: key.to_owned(),
+            value: Some(value),
+        }])
+    };
+    let change = edit("price.floor", "0.75".into());
+    let preview = client.check_settings(&change).await.unwrap();
+    assert_eq!(preview.changes[0].after, "$0.75 an hour");
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        text,
+        "only checked"
+    );
+
+    let put = SettingsPut {
+        revision: view.revision,
+        change,
+    };
+    let changed = client.change_settings(&put).await.unwrap();
+    let new = text.replace("0.5", "0.75");
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), new);
+    assert_eq!(changed.text, new);
+
+    // The same change again rests on a text that is gone.
+    let stale = problem_of(client.change_settings(&put).await);
+    assert_eq!(stale.code, ProblemCode::Conflict);
+    // A hand-made edit that the caller has not seen is not lost either.
+    std::fs::write(&file, format!("{new}# and this\n")).unwrap();
+    let unseen = SettingsPut {
+        revision: changed.revision,
+        change: SettingsChange::Text(String::new()),
+    };
+    assert_eq!(
+        problem_of(client.change_settings(&unseen).await).code,
+        ProblemCode::Conflict
+    );
+
+    let revision = client.settings().await.unwrap().revision;
+    for (change, words) in [
+        (
+            edit("heat.hot_c", 30.into()),
+            "`heat.hot_c` is 30; it must be 40 to 105 °C",
+        ),
+        (edit("heat.hot", 30.into()), "`heat.hot_c` may be meant"),
+        (SettingsChange::Preset("miner".into()), "gamer, studio"),
+        (SettingsChange::Text("[rent]\nmode = 1\n".into()), "line 2"),
+    ] {
+        let revision = revision.clone();
+        let put = SettingsPut { revision, change };
+        let refused = problem_of(client.change_settings(&put).await);
+        assert_eq!(refused.code, ProblemCode::BadRequest);
+        assert!(refused.detail.contains(words), "{}", refused.detail);
+    }
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap(),
+        format!("{new}# and this\n")
+    );
 }
 
 #[tokio::test]

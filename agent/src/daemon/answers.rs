@@ -55,6 +55,20 @@ impl Daemon {
                 reply(answer, result);
             }
             Request::Doctor(answer) => self.examine(answer),
+            Request::Settings(answer) => {
+                let view = self.settings.view();
+                reply(answer, Ok(view));
+            }
+            Request::CheckSettings { change, answer } => {
+                let preview = self.settings.check(&change);
+                reply(answer, preview.map_err(Problem::from));
+            }
+            Request::ChangeSettings { put, answer } => {
+                let changed = self.settings.change(&put);
+                // What was just allowed or forbidden holds now, not a second later.
+                self.take(Event::Tick).await;
+                reply(answer, changed.map_err(Problem::from));
+            }
         }
     }
 

@@ -9,14 +9,14 @@ use sublet_core::settings::{GpuSettings, Heat, Mode, Quiet};
 use sublet_protocol::ids::GpuId;
 
 /// A text that holds.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Default)]
 pub struct Parsed {
     /// What the owner chose.
     pub choices: Choices,
     /// What is not wrong, but may not be what was meant.
     pub warnings: Vec<Fault>,
     pub(super) file: Said,
-    pub(super) line: Said,
+    pub(super) overrides: Overrides,
 }
 
 /// Reads a text by itself.
@@ -60,7 +60,7 @@ pub fn parse_under(
         choices,
         warnings,
         file,
-        line,
+        overrides: overrides.clone(),
     })
 }
 

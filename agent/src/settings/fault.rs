@@ -16,6 +16,13 @@ pub struct Fault {
     pub what: String,
 }
 
+impl Fault {
+    /// What it says, without its place.
+    pub fn said(&self) -> String {
+        format!("{}{}", named(self.key.as_deref()), self.what)
+    }
+}
+
 fn named(key: Option<&str>) -> String {
     key.map(|key| format!("`{key}` ")).unwrap_or_default()
 }

@@ -3,25 +3,34 @@
 //! [`key::KEYS`] is the one list of what can be chosen: reading, checking, showing and documenting all go by it.
 
 mod assemble;
+mod change;
 mod document;
+mod edit;
 mod fault;
 mod hours;
 mod key;
 mod kind;
+mod lists;
 mod preset;
+mod reference;
+mod sentence;
 mod value;
+mod view;
 mod watched;
 
 #[cfg(test)]
 mod tests;
 
 pub use assemble::{Parsed, parse_text, parse_under};
+pub use change::{ChangeError, revision};
 pub use fault::Fault;
 pub use hours::{BandRule, Days, HoursRule};
 pub use key::{Address, KEYS, Key};
 pub use kind::Kind;
 pub use preset::{PRESETS, Preset};
+pub use reference::reference;
 pub use value::Value;
+pub use view::faults as told;
 pub use watched::{SettingsError, Watched};
 
 use sublet_core::Settings;

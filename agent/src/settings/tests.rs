@@ -229,7 +229,7 @@ fn what_is_wrong_is_said_with_its_line_and_what_is_allowed() {
             "line 2, column 18: `rent.hours.days` is \"monday\"; write mon, tue, wed, thu, fri, sat, sun, a range such as mon-fri, or daily",
         ),
         (
-            "[rent]\nhours = [{from = \"8:00\", to = \"25:00\"}]\n",
+            "[rent]\nhours = [{from = \"8:00\", to = \"09:00\"}]\n",
             "line 2, column 18: `rent.hours.from` is \"8:00\"; it must be a time of day from \"00:00\" to \"24:00\"",
         ),
         (
@@ -344,6 +344,8 @@ fn keys_are_addressed_for_the_rig_and_for_a_gpu() {
         assert!(error.contains(hint), "{error}");
     }
 }
+
+mod changes;
 
 /// Pieces that settings are made of, so that random texts come near to what reads.
 const PIECES: &[&str] = &[

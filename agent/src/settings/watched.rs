@@ -44,15 +44,17 @@ pub fn text_of(path: &Path) -> io::Result<String> {
 /// across a restart too.
 #[derive(Debug)]
 pub struct Watched {
-    path: PathBuf,
+    pub(super) path: PathBuf,
     good_path: PathBuf,
-    overrides: Overrides,
-    known: Vec<KnownGpu>,
+    pub(super) overrides: Overrides,
+    pub(super) known: Vec<KnownGpu>,
+    /// Whether a text that holds is kept for the next start.
+    keeps: bool,
     seen: Option<(SystemTime, u64)>,
     /// The settings in force.
     pub good: Choices,
-    /// The text they come from, and what it said.
-    in_force: Option<(String, Parsed)>,
+    /// The reading they come from.
+    pub(super) in_force: Parsed,
     /// Why the file does not count now.
     pub problem: Option<SettingsError>,
 }
@@ -61,18 +63,28 @@ impl Watched {
     /// Reads the file of a data folder for the first time. Where it does not count, the last text that did is in
     /// force, or the defaults where there was none; the problem is told, and nothing is rented meanwhile.
     pub fn open(data: &Path, overrides: Overrides, known: Vec<KnownGpu>) -> Self {
+        Self::start(data, overrides, known, true)
+    }
+
+    /// The same for one look while no agent runs: without its command line and its GPUs, and so nothing is kept as
+    /// good on this look's word.
+    pub fn peek(data: &Path) -> Self {
+        Self::start(data, Overrides::default(), Vec::new(), false)
+    }
+
+    fn start(data: &Path, overrides: Overrides, known: Vec<KnownGpu>, keeps: bool) -> Self {
         let mut watched = Self {
             path: data.join(FILE_NAME),
             good_path: data.join(GOOD_FILE_NAME),
             overrides,
             known,
+            keeps,
             seen: None,
             good: Choices::default(),
-            in_force: None,
+            in_force: Parsed::default(),
             problem: None,
         };
-        watched.seen = watched.stamp();
-        watched.load();
+        watched.reload();
         if watched.problem.is_some() {
             watched.recall();
         }
@@ -103,7 +115,7 @@ impl Watched {
                     tracing::warn!(%warning, "the settings hold, but may not be what you mean");
                 }
                 self.keep(&text);
-                self.hold(text, parsed);
+                self.hold(parsed);
                 self.problem = None;
             }
             Err(error) => {
@@ -113,9 +125,15 @@ impl Watched {
         }
     }
 
-    fn hold(&mut self, text: String, parsed: Parsed) {
+    fn hold(&mut self, parsed: Parsed) {
         self.good = parsed.choices.clone();
-        self.in_force = Some((text, parsed));
+        self.in_force = parsed;
+    }
+
+    /// Reads it anew, whatever its stamp says.
+    pub(super) fn reload(&mut self) {
+        self.seen = self.stamp();
+        self.load();
     }
 
     fn read(&self) -> Result<(String, Parsed), SettingsError> {
@@ -136,7 +154,7 @@ impl Watched {
     /// Keeps a text that held, for a start with one that does not.
     fn keep(&self, text: &str) {
         let kept = std::fs::read_to_string(&self.good_path);
-        if kept.is_ok_and(|kept| kept == text) {
+        if !self.keeps || kept.is_ok_and(|kept| kept == text) {
             return;
         }
         if let Err(error) = durable::write_file(&self.good_path, text.as_bytes()) {
@@ -144,12 +162,11 @@ impl Watched {
         }
     }
 
+    /// What held before the restart; where there is no copy of it, the defaults under the command line.
     fn recall(&mut self) {
-        let Ok(text) = std::fs::read_to_string(&self.good_path) else {
-            return;
-        };
+        let text = std::fs::read_to_string(&self.good_path).unwrap_or_default();
         match parse_under(&text, &self.overrides, &self.known) {
-            Ok(parsed) => self.hold(text, parsed),
+            Ok(parsed) => self.hold(parsed),
             Err(faults) => {
                 let faults = Summary(&faults).to_string();
                 tracing::warn!(%faults, "the kept copy of the last good settings does not hold any more");

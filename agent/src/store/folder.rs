@@ -6,7 +6,10 @@ use std::path::Path;
 use super::StoreError;
 
 /// Makes the folder, with those above it, where it is missing; 0700 on Unix.
-pub(super) fn make(folder: &Path) -> Result<(), StoreError> {
+///
+/// # Errors
+/// What the system says.
+pub fn make(folder: &Path) -> Result<(), StoreError> {
     if folder.is_dir() {
         return Ok(());
     }

@@ -12,6 +12,7 @@ mod records;
 mod tests;
 
 pub use error::StoreError;
+pub use folder::make as make_folder;
 pub use records::{BenchKey, to_json};
 
 use std::fs::File;

@@ -145,6 +145,44 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/local/v1/settings": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The owner's settings: the file's text, what is in force and who says so, and what is wrong. */
+        readonly get: operations["settings"];
+        /**
+         * Change the settings. The file is written whole or not at all, comments stay, and the change is in force when this
+         *     is answered.
+         */
+        readonly put: operations["changeSettings"];
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/local/v1/settings/check": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** What a change of the settings would do. Nothing is written. */
+        readonly post: operations["checkSettings"];
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/local/v1/status": {
         readonly parameters: {
             readonly query?: never;
@@ -574,6 +612,196 @@ export interface components {
             /** @description The engine maps container users to unprivileged host users. */
             readonly userns: boolean;
         };
+        /** @description A change of the file. Comments and order of what it does not touch stay. */
+        readonly SettingsChange: {
+            /** @description Another text instead. */
+            readonly text: string;
+        } | {
+            /** @description Single keys. */
+            readonly edits: readonly components["schemas"]["SettingsEdit"][];
+        } | {
+            /** @description What a preset decides: the keys it names, and the default for those that only other presets name. */
+            readonly preset: string;
+        };
+        /** @description One key whose value would be another. */
+        readonly SettingsDifference: {
+            /** @description What would be. */
+            readonly after: string;
+            /** @description What is in force, for people. */
+            readonly before: string;
+            /** @description Its key. */
+            readonly key: string;
+        };
+        /** @description Another value for a key. */
+        readonly SettingsEdit: {
+            /** @description Which: `heat.hot_c`, `gpu.GPU-7f1c.floor`. */
+            readonly key: string;
+            /** @description What it shall be; absent: nothing, so that the default holds. */
+            readonly value?: Record<string, never> | null;
+        };
+        /** @description Something that is wrong with a text, or may be. */
+        readonly SettingsFault: {
+            /**
+             * Format: int32
+             * @description The column in characters, from 1.
+             */
+            readonly column: number;
+            /** @description The key it is about, where it is about one. */
+            readonly key?: string | null;
+            /**
+             * Format: int32
+             * @description The line, from 1.
+             */
+            readonly line: number;
+            /** @description What it is and what is allowed, as a sentence without its full stop. */
+            readonly text: string;
+        };
+        /** @description What a key takes. */
+        readonly SettingsKind: {
+            /** @enum {string} */
+            readonly kind: "word";
+            /** @description Which. */
+            readonly words: readonly components["schemas"]["SettingsWord"][];
+        } | {
+            /** @enum {string} */
+            readonly kind: "whole";
+            /**
+             * Format: int32
+             * @description The least.
+             */
+            readonly least: number;
+            /**
+             * Format: int32
+             * @description The most.
+             */
+            readonly most: number;
+            /** @description Its unit, for people. */
+            readonly unit: string;
+        } | {
+            /** @enum {string} */
+            readonly kind: "decimal";
+            /**
+             * Format: double
+             * @description The least.
+             */
+            readonly least: number;
+            /**
+             * Format: double
+             * @description The most.
+             */
+            readonly most: number;
+            /** @description Its unit, for people. */
+            readonly unit: string;
+        } | {
+            /** @enum {string} */
+            readonly kind: "money";
+            /** @description The most. */
+            readonly most: components["schemas"]["MicroUsd"];
+            /** @description For what, for people: "an hour". */
+            readonly per: string;
+        } | {
+            /** @enum {string} */
+            readonly kind: "yes_no";
+        } | {
+            /** @enum {string} */
+            readonly kind: "programs";
+        } | {
+            /** @enum {string} */
+            readonly kind: "hours";
+        } | {
+            /** @enum {string} */
+            readonly kind: "bands";
+        };
+        /** @description A whole rule of renting in one word. */
+        readonly SettingsPreset: {
+            /** @description What is in force is what it says. */
+            readonly in_force: boolean;
+            /** @description The word. */
+            readonly name: string;
+            /** @description What it does, in one sentence. */
+            readonly says: string;
+            /** @description Its settings, as TOML. */
+            readonly text: string;
+            /** @description Whom it is for. */
+            readonly whom: string;
+        };
+        /** @description `POST /local/v1/settings/check`: what a change would do. Nothing is written. */
+        readonly SettingsPreview: {
+            /** @description What would be in force instead. */
+            readonly changes: readonly components["schemas"]["SettingsDifference"][];
+            /** @description Everything that is wrong with it; it can be written where there is nothing. */
+            readonly faults: readonly components["schemas"]["SettingsFault"][];
+            /** @description The text as it would be. */
+            readonly text: string;
+            /** @description What would hold, but may not be what was meant. */
+            readonly warnings: readonly components["schemas"]["SettingsFault"][];
+        };
+        /** @description `PUT /local/v1/settings` */
+        readonly SettingsPut: {
+            /** @description What to do. */
+            readonly change: components["schemas"]["SettingsChange"];
+            /** @description The revision that the change was made on. Where the text is another one by now, nothing is written. */
+            readonly revision: string;
+        };
+        /**
+         * @description Who says what holds.
+         * @enum {string}
+         */
+        readonly SettingsSource: "default" | "file" | "preset" | "command_line";
+        /** @description One choice that is in force. */
+        readonly SettingsValue: {
+            /** @description What it would be if nobody chose. */
+            readonly default_shown: string;
+            readonly gpu?: components["schemas"]["GpuId"] | null;
+            /** @description Its key, as a change names it: `heat.hot_c`, `gpu.GPU-7f1c.heat.hot_c`. */
+            readonly key: string;
+            /**
+             * Format: int32
+             * @description The line of the file, where the file says so.
+             */
+            readonly line?: number | null;
+            /** @description What it means, as a sentence without its full stop. */
+            readonly says: string;
+            /** @description The same for people, with its unit. */
+            readonly shown: string;
+            /** @description Who says so. */
+            readonly source: components["schemas"]["SettingsSource"];
+            /** @description What it takes. */
+            readonly takes: components["schemas"]["SettingsKind"];
+            /** @description What was chosen or is the default; absent where the machine decides. */
+            readonly value?: Record<string, never> | null;
+        };
+        /** @description `GET /local/v1/settings` */
+        readonly SettingsView: {
+            /** @description Everything that is wrong with the text, from its top. */
+            readonly faults: readonly components["schemas"]["SettingsFault"][];
+            /** @description Where the file is. */
+            readonly file: string;
+            /** @description Whole rules for the four kinds of owner. */
+            readonly presets: readonly components["schemas"]["SettingsPreset"][];
+            /**
+             * @description Why the file does not count, where it does not: then the last good settings are in force, and nothing new is
+             *     rented.
+             */
+            readonly problem?: string | null;
+            /** @description Stands for that text. A change names the one it was made on. */
+            readonly revision: string;
+            /** @description What the settings in force do, in one sentence; or that the file must be mended. */
+            readonly sentence: string;
+            /** @description What is in it now, word for word; empty where there is none. */
+            readonly text: string;
+            /** @description What is in force: every key for the rig, then what single GPUs have of their own. */
+            readonly values: readonly components["schemas"]["SettingsValue"][];
+            /** @description What holds, but may not be what was meant. */
+            readonly warnings: readonly components["schemas"]["SettingsFault"][];
+        };
+        /** @description One of the words that a key takes. */
+        readonly SettingsWord: {
+            /** @description What it means. */
+            readonly says: string;
+            /** @description As it is written. */
+            readonly word: string;
+        };
         /** @description A voucher with its signature. Cumulative: a higher one replaces every lower one. */
         readonly SignedVoucher: {
             /** @description All that the rig may claim, since the channel began. */
@@ -973,6 +1201,122 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly settings: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SettingsView"];
+                };
+            };
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly changeSettings: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SettingsPut"];
+            };
+        };
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SettingsView"];
+                };
+            };
+            /** @description The settings would not hold; the detail says why. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The file was changed since that revision. */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly checkSettings: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["SettingsChange"];
+            };
+        };
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["SettingsPreview"];
+                };
+            };
+            /** @description A change that cannot be made at all. */
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             readonly 503: {
                 headers: {
