@@ -21,6 +21,8 @@ pub mod reading;
 pub mod telemetry;
 pub mod watch;
 
+#[cfg(all(test, target_os = "linux"))]
+mod amd_tests;
 #[cfg(target_os = "linux")]
 mod amd_users;
 #[cfg(target_os = "linux")]
@@ -37,6 +39,10 @@ mod sensed;
 mod tasks;
 #[cfg(windows)]
 mod tasks_windows;
+#[cfg(all(test, target_os = "linux"))]
+mod testing;
+#[cfg(all(test, target_os = "linux"))]
+mod watch_tests;
 mod wire;
 
 #[cfg(target_os = "linux")]

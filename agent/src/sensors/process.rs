@@ -81,6 +81,17 @@ pub(super) fn look(root: &Path, pid: u32) -> Option<Process> {
     })
 }
 
+/// A number that changes when the process becomes another program; cheap to ask for.
+#[cfg(unix)]
+pub(super) fn program_mark(root: &Path, pid: u32) -> u64 {
+    use std::hash::{DefaultHasher, Hash, Hasher};
+    let mut hasher = DefaultHasher::new();
+    std::fs::read_link(root.join(format!("{pid}/exe")))
+        .ok()
+        .hash(&mut hasher);
+    hasher.finish()
+}
+
 /// The first arguments: as many as fit in a page. The rest may be megabytes long, and says nothing here.
 #[cfg(unix)]
 fn arguments(file: &Path) -> Vec<String> {
@@ -116,7 +127,7 @@ pub(super) fn sees_whole_machine(_root: &Path) -> bool {
 }
 
 #[cfg(windows)]
-pub(super) use super::process_windows::{cgroups, look, sees_whole_machine};
+pub(super) use super::process_windows::{cgroups, look, program_mark, sees_whole_machine};
 
 #[cfg(test)]
 mod tests {

@@ -39,6 +39,11 @@ pub(super) fn look(_root: &Path, pid: u32) -> Option<Process> {
     })
 }
 
+/// On Windows a process is the same program for as long as it lives.
+pub(super) fn program_mark(_root: &Path, _pid: u32) -> u64 {
+    0
+}
+
 pub(super) fn cgroups(_root: &Path, _pid: u32) -> Option<String> {
     None
 }

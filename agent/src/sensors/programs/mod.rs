@@ -11,7 +11,7 @@ mod libraries;
 mod rules;
 mod running;
 mod steam;
-#[cfg(test)]
+#[cfg(all(test, target_os = "linux"))]
 mod tests;
 mod vdf;
 

@@ -2,8 +2,9 @@
 //!
 //! Threads are looked at like processes, since to look is cheaper than to tell them apart. A process may become another
 //! program under its old number, as a rule right after its start; so each is looked at three times, and every so often
-//! all of them are.
+//! it is asked of all of them whether they still are the same program.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
@@ -15,8 +16,8 @@ use crate::sensors::tasks::{NewTasks, is_process};
 #[cfg(windows)]
 use crate::sensors::tasks_windows::{NewTasks, is_process};
 
-/// How often every process is looked at.
-const SWEEP: Duration = Duration::from_secs(15);
+/// How often every process is asked after.
+const SWEEP: Duration = Duration::from_secs(20);
 /// How often a new process is looked at again, once for each look around.
 const LOOKS: u8 = 2;
 
@@ -28,6 +29,8 @@ pub(super) struct Running {
     young: Vec<(u32, u8)>,
     found: Vec<Found>,
     swept: Option<Instant>,
+    /// Every process at the last sweep with its program's mark.
+    known: HashMap<u32, u64>,
 }
 
 impl Running {
@@ -39,12 +42,14 @@ impl Running {
             young: Vec::new(),
             found: Vec::new(),
             swept: None,
+            known: HashMap::new(),
         }
     }
 
     /// The rules changed: at the next look every process is judged anew.
     pub(super) fn forget(&mut self) {
         self.swept = None;
+        self.known.clear();
     }
 
     /// What was found at the last look.
@@ -63,30 +68,40 @@ impl Running {
                 return false;
             };
             self.swept = Some(now);
-            self.young.clear();
-            self.found.clear();
-            self.judge(rules, all);
+            let mut known = HashMap::with_capacity(all.len());
+            let mut changed: Vec<u32> = Vec::new();
+            for pid in all {
+                let mark = process::program_mark(&self.root, pid);
+                if self.known.get(&pid) != Some(&mark) {
+                    changed.push(pid);
+                }
+                known.insert(pid, mark);
+            }
+            self.known = known;
+            self.again(rules, changed);
             return true;
         }
         let Some(new) = self.tasks.since() else {
             self.swept = None;
             return self.look(rules, now);
         };
-        // What was found may have ended.
-        let again: Vec<u32> = self.found.drain(..).map(|found| found.pid).collect();
-        let young: Vec<u32> = self.young.iter().map(|(pid, _)| *pid).collect();
+        self.again(rules, new);
+        true
+    }
+
+    /// Looks at new ones, at those of the last looks, and at what was found, which may have ended.
+    fn again(&mut self, rules: &Rules, new: Vec<u32>) {
+        let mut all: Vec<u32> = self.found.drain(..).map(|found| found.pid).collect();
+        all.extend(self.young.iter().map(|(pid, _)| *pid));
         self.young.retain_mut(|(_, left)| {
             *left -= 1;
             *left > 0
         });
         self.young.extend(new.iter().map(|pid| (*pid, LOOKS)));
-        let mut all = again;
-        all.extend(young);
         all.extend(new);
         all.sort_unstable();
         all.dedup();
         self.judge(rules, all);
-        true
     }
 
     fn judge(&mut self, rules: &Rules, pids: Vec<u32>) {
