@@ -270,6 +270,7 @@ fn reply(
         funding,
         settled: closed.into_iter().map(|lease| lease.id).collect(),
         refused,
+        best_order: app.waiting.best_order(app, rig),
     })
 }
 

@@ -3,6 +3,7 @@
 use crate::gpu::Telemetry;
 use crate::ids::LeaseId;
 use crate::lease::{Ending, LeaseGrant, LeaseState};
+use crate::money::HourlyPrice;
 use crate::problem::Problem;
 use crate::reason::{Reason, RigState};
 use crate::usage::SignedUsage;
@@ -68,6 +69,10 @@ pub struct HeartbeatReply {
     /// taken all the same, and the heartbeat as a whole counts: one bad report costs no other lease its usage.
     #[serde(default)]
     pub refused: Vec<LeaseProblem>,
+    /// The most that a waiting order which one of the rig's offered GPUs fits, but for the price, pays for an hour of
+    /// it; absent where none waits. A rig on offer that is asked for nothing learns from it whether its floor is why.
+    #[serde(default)]
+    pub best_order: Option<HourlyPrice>,
 }
 
 /// One lease report that was not taken: what is stored of that lease stays as it was before.

@@ -59,6 +59,7 @@ impl Daemon {
     async fn lost(&mut self, error: &MarketError) {
         tracing::info!(%error, "the marketplace does not answer; tried again");
         self.market.connected = false;
+        self.market.best_order = None;
         self.market.problem = Some(error.to_string());
         if let MarketError::Changed { .. } = error {
             self.owner_needed = Some(error.to_string());
@@ -68,6 +69,7 @@ impl Daemon {
 
     async fn answered(&mut self, reply: HeartbeatReply) {
         let now_ms = self.clock.now().wall_ms;
+        self.market.best_order = reply.best_order;
         let mut settled = reply.settled;
         for refused in &reply.refused {
             tracing::warn!(lease = %refused.lease, problem = %refused.problem, "the marketplace did not take a report");

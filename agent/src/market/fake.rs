@@ -130,6 +130,7 @@ pub(super) fn reply(next_ms: u64, commands: Vec<Command>) -> HeartbeatReply {
         funding: Vec::new(),
         settled: Vec::new(),
         refused: Vec::new(),
+        best_order: None,
     }
 }
 

@@ -1,8 +1,10 @@
 //! Looks at the board whenever something changed and whenever the clock says so: first what time has run out on,
 //! then the order book.
 
+use super::demand::Demand;
 use super::{Order, Outcome, Standing, plan};
 use crate::app::{App, Shared};
+use crate::board::Rig;
 use crate::clock::now_ms;
 use crate::fault::Fault;
 use crate::jobs;
@@ -11,23 +13,39 @@ use crate::ledger::book::{self, Account};
 use futures_util::FutureExt;
 use sqlx::SqliteConnection;
 use std::collections::{BTreeMap, HashMap};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use sublet_protocol::ids::JobId;
 use sublet_protocol::lease::LeaseState;
+use sublet_protocol::money::HourlyPrice;
 
-/// Why each queued job waits, as the last look at the order book found.
+/// What waits, and why, as the last look at the order book found.
 #[derive(Default)]
-pub struct Waiting(Mutex<HashMap<JobId, String>>);
+pub struct Waiting(Mutex<Look>);
+
+#[derive(Default)]
+struct Look {
+    reasons: HashMap<JobId, String>,
+    demand: Demand,
+}
 
 impl Waiting {
     /// Why this one waits.
     pub fn why(&self, job: &JobId) -> Option<String> {
-        let reasons = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        reasons.get(job).cloned()
+        self.look().reasons.get(job).cloned()
     }
 
-    fn replace(&self, reasons: HashMap<JobId, String>) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = reasons;
+    /// The most that a waiting order pays for an hour of one of this rig's offered GPUs.
+    pub fn best_order(&self, app: &App, rig: &Rig) -> Option<HourlyPrice> {
+        let standing = standing_of(app, rig)?;
+        self.look().demand.best_for(&standing)
+    }
+
+    fn look(&self) -> MutexGuard<'_, Look> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn replace(&self, reasons: HashMap<JobId, String>, demand: Demand) {
+        *self.look() = Look { reasons, demand };
     }
 }
 
@@ -91,11 +109,11 @@ async fn fill(app: &App) -> Result<(), Fault> {
         (orders, free)
     };
     if orders.is_empty() {
-        app.waiting.replace(HashMap::new());
+        app.waiting.replace(HashMap::new(), Demand::default());
         return Ok(());
     }
     let mut reasons = HashMap::new();
-    for (job, outcome) in plan(&orders, standing(app), free) {
+    for (job, outcome) in plan(&orders, standing(app), free.clone()) {
         match outcome {
             Outcome::Waits(why) => {
                 reasons.insert(job, why);
@@ -110,7 +128,11 @@ async fn fill(app: &App) -> Result<(), Fault> {
             }
         }
     }
-    app.waiting.replace(reasons);
+    let waiting = orders
+        .into_iter()
+        .filter(|order| reasons.contains_key(&order.job));
+    let demand = Demand::of(waiting, &free);
+    app.waiting.replace(reasons, demand);
     Ok(())
 }
 
@@ -138,26 +160,30 @@ async fn orders(
     Ok(orders)
 }
 
-/// The offers of every rig that lives, with the GPUs that its open leases hold.
+/// The offers of every rig that lives.
 fn standing(app: &App) -> Vec<Standing> {
-    let suspect = app.config.timing.suspect();
     let rigs = app.board.all();
-    let offers = rigs.iter().filter_map(|rig| {
-        let live = rig.live();
-        let offer = live.offer.as_ref()?;
-        if live.session.is_none() || live.unsure || app.board.silence(&live) >= suspect {
-            return None;
-        }
-        let held = live.mirror.leases.iter();
-        let held = held.filter(|lease| !lease.state.is_over_for_rig());
-        let mut busy = live.draining.clone();
-        busy.extend(held.flat_map(|lease| lease.gpus.iter().map(|gpu| gpu.id.clone())));
-        Some(Standing {
-            rig: rig.id.clone(),
-            gpus: offer.gpus.clone(),
-            limits: offer.limits,
-            busy,
-        })
-    });
-    offers.collect()
+    rigs.iter()
+        .filter_map(|rig| standing_of(app, rig))
+        .collect()
+}
+
+/// The offer of a rig, with the GPUs that its open leases hold; none where it is silent or offers nothing.
+fn standing_of(app: &App, rig: &Rig) -> Option<Standing> {
+    let live = rig.live();
+    let offer = live.offer.as_ref()?;
+    let suspect = app.config.timing.suspect();
+    if live.session.is_none() || live.unsure || app.board.silence(&live) >= suspect {
+        return None;
+    }
+    let held = live.mirror.leases.iter();
+    let held = held.filter(|lease| !lease.state.is_over_for_rig());
+    let mut busy = live.draining.clone();
+    busy.extend(held.flat_map(|lease| lease.gpus.iter().map(|gpu| gpu.id.clone())));
+    Some(Standing {
+        rig: rig.id.clone(),
+        gpus: offer.gpus.clone(),
+        limits: offer.limits,
+        busy,
+    })
 }

@@ -4,6 +4,7 @@
 //! the least that they would take and the cheapest rig that meets the job's needs wins.
 
 mod actor;
+mod demand;
 mod fit;
 mod plan;
 

@@ -1,4 +1,5 @@
 use super::*;
+use crate::matching::demand::Demand;
 use sublet_protocol::gpu::{BenchScore, GpuInfo, GpuVendor};
 
 fn usd(price: &str) -> MicroUsd {
@@ -259,4 +260,45 @@ proptest::proptest! {
             Outcome::Waits(why) => proptest::prop_assert!(cheapest.is_none(), "{}", why),
         }
     }
+}
+
+#[test]
+fn a_rig_hears_what_waiting_orders_would_pay_it() {
+    let priced = |job: &str, price: &str, count: u32| {
+        let mut order = order("");
+        order.job = JobId::new(job).unwrap();
+        order.spec.max_price = HourlyPrice(usd(price));
+        order.spec.gpu.count = count;
+        order
+    };
+    let demand = |orders: &[Order], money: &str| {
+        let free = BTreeMap::from([(RenterId::new("alice").unwrap(), usd(money))]);
+        Demand::of(orders.iter().cloned(), &free)
+    };
+    let dear = rig("r", vec![gpu("a", "0.50"), gpu("b", "0.50")]);
+    let best = |orders: &[Order], standing: &Standing| {
+        demand(orders, "10").best_for(standing).map(|price| price.0)
+    };
+
+    assert_eq!(best(&[], &dear), None);
+    let orders = [priced("j1", "0.10", 1), priced("j2", "0.30", 1)];
+    assert_eq!(best(&orders, &dear), Some(usd("0.30")), "below the floor");
+    assert_eq!(
+        best(&[priced("j", "0.80", 2)], &dear),
+        Some(usd("0.40")),
+        "for each GPU"
+    );
+    assert_eq!(best(&[priced("j", "0.90", 3)], &dear), None, "it has two");
+    let mut busy = dear.clone();
+    busy.busy.insert(GpuId::new("a").unwrap());
+    assert_eq!(best(&[priced("j", "0.80", 2)], &busy), None);
+
+    let mut picky = priced("j", "0.30", 1);
+    picky.spec.gpu.score_min = 1001;
+    assert_eq!(best(&[picky], &dear), None, "it is too slow for it");
+    let mut refused = priced("j", "0.30", 1);
+    refused.refused.insert(dear.rig.clone());
+    assert_eq!(best(&[refused], &dear), None);
+    let poor = demand(&[priced("j", "0.30", 1)], "0").best_for(&dear);
+    assert_eq!(poor, None, "nobody can pay it");
 }
