@@ -164,7 +164,12 @@ impl Daemon {
                 _ => Default::default(),
             },
             state: decision.state,
-            reasons: decision.reasons,
+            // Others learn which reasons there are, and nothing of the owner's life.
+            reasons: decision
+                .reasons
+                .iter()
+                .map(|reason| policy::outside(reason.code))
+                .collect(),
             telemetry: self.machine.telemetry(std::time::Instant::now()),
             leases: self
                 .memory

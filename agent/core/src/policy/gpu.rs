@@ -7,6 +7,7 @@ use super::words::{again, and_more, reason};
 use crate::facts::{FRESH_MS, GpuFacts, GpuProblem, GpuUser, Sensed};
 use crate::memory::Memory;
 use crate::settings::Settings;
+use crate::thermal::HOTSPOT_ABOVE_CORE_C;
 use sublet_protocol::gpu::GpuVendor;
 use sublet_protocol::reason::{Reason, ReasonCode};
 
@@ -75,7 +76,7 @@ pub(super) fn sensors(memory: &Memory, settings: &Settings, gpu: &GpuFacts) -> V
             Some(gpu),
             "it does not tell its temperature",
         )),
-        Some(core_c) => reasons.extend(too_hot(memory, settings, gpu, core_c, sensed.hotspot_c)),
+        Some(core_c) => reasons.extend(too_hot(memory, settings, gpu, sensed, core_c)),
     }
     match &sensed.users {
         None => reasons.push(unknown(
@@ -92,37 +93,37 @@ fn too_hot(
     memory: &Memory,
     settings: &Settings,
     gpu: &GpuFacts,
+    sensed: &Sensed,
     core_c: i32,
-    hotspot_c: Option<i32>,
 ) -> Option<Reason> {
-    let bounds = heat::bounds(settings.gpu(&gpu.info.id).heat, gpu.slowdown_c);
-    if !bounds.too_hot(core_c, hotspot_c) && !memory.cooling.contains(&gpu.info.id) {
+    let bounds = heat::bounds(&settings.gpu(&gpu.info.id).heat, gpu);
+    if !bounds.too_hot(sensed) && !memory.cooling.contains(&gpu.info.id) {
         return None;
     }
-    // The sensor that is nearest to its bound, or furthest above it, is the one to name.
     let name = &gpu.info.name;
-    let found = match hotspot_c {
-        Some(spot_c) if spot_c - heat::HOTSPOT_ABOVE_C > core_c => {
-            let cool_c = bounds.cool_c + heat::HOTSPOT_ABOVE_C;
-            reason(
-                ReasonCode::TooHot,
-                format!("The hottest spot of {name} is at {spot_c} °C."),
-                format!("Rents again below {cool_c} °C."),
-            )
-            .name("sensor", "hotspot")
-            .number("celsius", spot_c)
-            .number("cool_c", cool_c)
-        }
-        _ => reason(
-            ReasonCode::TooHot,
-            format!("{name} is at {core_c} °C."),
-            format!("Rents again below {} °C.", bounds.cool_c),
-        )
-        .name("sensor", "core")
-        .number("celsius", core_c)
-        .number("cool_c", bounds.cool_c),
+    // The sensor that counts is the one to name.
+    let spot_c = sensed
+        .hotspot_c
+        .filter(|spot_c| spot_c - HOTSPOT_ABOVE_CORE_C > core_c);
+    let (sensor, celsius, cool_c) = match spot_c {
+        Some(spot_c) => ("hotspot", spot_c, bounds.cool_c + HOTSPOT_ABOVE_CORE_C),
+        None => ("core", core_c, bounds.cool_c),
     };
-    Some(found.name("gpu", name))
+    let text = match spot_c {
+        Some(_) => format!("The hottest spot of {name} is at {celsius} °C."),
+        None => format!("{name} is at {celsius} °C."),
+    };
+    Some(
+        reason(
+            ReasonCode::TooHot,
+            text,
+            format!("Rents again below {cool_c} °C."),
+        )
+        .name("gpu", name)
+        .name("sensor", sensor)
+        .number("celsius", celsius)
+        .number("cool_c", cool_c),
+    )
 }
 
 fn in_use(

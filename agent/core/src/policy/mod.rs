@@ -4,11 +4,16 @@
 //! [`observe`] takes the facts in, [`decide`] and [`offers`] say what may be rented, [`ends`] what must stop.
 
 mod ends;
+#[cfg(test)]
+mod figures;
 mod gpu;
 pub mod heat;
 mod observe;
+mod outside;
 mod owner;
 mod price;
+#[cfg(test)]
+mod proofs;
 mod reading;
 mod rig;
 #[cfg(test)]
@@ -18,6 +23,7 @@ mod words;
 pub use ends::ends;
 pub use gpu::uses;
 pub use observe::{GAP_MS, observe};
+pub use outside::outside;
 
 use crate::facts::{Facts, GpuFacts, Moment};
 use crate::memory::Memory;

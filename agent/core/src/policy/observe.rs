@@ -50,13 +50,10 @@ fn cool_down(memory: &mut Memory, settings: &Settings, facts: &Facts) {
         let Some(sensed) = fresh(gpu) else {
             continue;
         };
-        let Some(core_c) = sensed.temperature_c else {
-            continue;
-        };
-        let bounds = heat::bounds(settings.gpu(&gpu.info.id).heat, gpu.slowdown_c);
-        if bounds.too_hot(core_c, sensed.hotspot_c) {
+        let bounds = heat::bounds(&settings.gpu(&gpu.info.id).heat, gpu);
+        if bounds.too_hot(sensed) {
             memory.cooling.insert(gpu.info.id.clone());
-        } else if bounds.is_cool(core_c, sensed.hotspot_c) {
+        } else if bounds.is_cool(sensed) {
             memory.cooling.remove(&gpu.info.id);
         }
     }
