@@ -130,11 +130,16 @@ impl Custody {
         };
         let reason = Reason::new(ReasonCode::MemoryHeld, text, remedy)
             .name("gpu", name)
-            .number("bytes", held.bytes);
-        match who {
-            Some(holder) => reason
-                .name("holder", holder.name.clone())
-                .number("pid", holder.pid),
+            .number("bytes", held.bytes)
+            .number("again_ms", LOOK_AGAIN_MS);
+        let Some(holder) = who else {
+            return reason;
+        };
+        let reason = reason
+            .name("holder", holder.name.clone())
+            .number("pid", holder.pid);
+        match holder.bytes {
+            Some(bytes) => reason.number("holder_bytes", bytes),
             None => reason,
         }
     }

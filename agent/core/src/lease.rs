@@ -262,7 +262,8 @@ impl Lease {
         match self.stage {
             Stage::Collecting | Stage::Uploading => false,
             Stage::Over => self.started && !self.ended && !self.removed,
-            _ => true,
+            // Also one that is ended while it seals: another job may run where it did.
+            _ => !self.ended,
         }
     }
 

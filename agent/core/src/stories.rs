@@ -102,7 +102,7 @@ fn a_grant_for_a_gpu_that_may_not_rent_is_refused_with_the_reason() {
             .as_ref()
             .unwrap()
             .message
-            .contains("a-game uses")
+            .contains("The owner uses the GPU")
     );
     assert!(!lease.holds_gpu());
 }

@@ -7,7 +7,6 @@ use super::words::{again, and_more, reason};
 use crate::facts::{FRESH_MS, GpuFacts, GpuProblem, GpuUser, Sensed};
 use crate::memory::Memory;
 use crate::settings::Settings;
-use crate::thermal::HOTSPOT_ABOVE_CORE_C;
 use sublet_protocol::gpu::GpuVendor;
 use sublet_protocol::reason::{Reason, ReasonCode};
 
@@ -96,7 +95,7 @@ fn too_hot(
     sensed: &Sensed,
     core_c: i32,
 ) -> Option<Reason> {
-    let bounds = heat::bounds(&settings.gpu(&gpu.info.id).heat, gpu);
+    let bounds = heat::bounds(settings.gpu(&gpu.info.id).heat, gpu.slowdown_c);
     if !bounds.too_hot(sensed) && !memory.cooling.contains(&gpu.info.id) {
         return None;
     }
@@ -104,9 +103,9 @@ fn too_hot(
     // The sensor that counts is the one to name.
     let spot_c = sensed
         .hotspot_c
-        .filter(|spot_c| spot_c - HOTSPOT_ABOVE_CORE_C > core_c);
+        .filter(|spot_c| spot_c - heat::HOTSPOT_ABOVE_C > core_c);
     let (sensor, celsius, cool_c) = match spot_c {
-        Some(spot_c) => ("hotspot", spot_c, bounds.cool_c + HOTSPOT_ABOVE_CORE_C),
+        Some(spot_c) => ("hotspot", spot_c, bounds.cool_c + heat::HOTSPOT_ABOVE_C),
         None => ("core", core_c, bounds.cool_c),
     };
     let text = match spot_c {

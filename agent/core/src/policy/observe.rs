@@ -50,7 +50,7 @@ fn cool_down(memory: &mut Memory, settings: &Settings, facts: &Facts) {
         let Some(sensed) = fresh(gpu) else {
             continue;
         };
-        let bounds = heat::bounds(&settings.gpu(&gpu.info.id).heat, gpu);
+        let bounds = heat::bounds(settings.gpu(&gpu.info.id).heat, gpu.slowdown_c);
         if bounds.too_hot(sensed) {
             memory.cooling.insert(gpu.info.id.clone());
         } else if bounds.is_cool(sensed) {

@@ -82,7 +82,8 @@ impl Turn<'_> {
         Some(Cause {
             code: end_code(reason.code),
             grace_ms: grace_ms(lease, self.settings, reason.code),
-            message: reason.text,
+            // The renter reads it.
+            message: policy::outside(reason.code).text,
         })
     }
 

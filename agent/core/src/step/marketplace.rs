@@ -144,7 +144,7 @@ impl Turn<'_> {
             .and_then(|decided| decided.reasons.first())
             .map_or_else(
                 || format!("There is no GPU {gpu} here."),
-                |reason| reason.text.clone(),
+                |reason| policy::outside(reason.code).text,
             )
     }
 }
