@@ -125,6 +125,12 @@ export function clock(ms: number): string {
   return t.unit.clock(dates({ hour: "2-digit", minute: "2-digit" }).format(ms));
 }
 
+/** Short; 0 is Monday. */
+export function weekday(day: number): string {
+  // 1 January 2024 was a Monday.
+  return t.unit.day(dates({ weekday: "short", timeZone: "UTC" }).format(Date.UTC(2024, 0, 1 + day)));
+}
+
 /** Counts local days, whatever their length. */
 function dayNumber(ms: number): number {
   const at = new Date(ms);

@@ -86,7 +86,7 @@ export class Owner {
     await this.page.getByRole("button", { name: button }).click();
   }
 
-  async goTo(page: "Home" | "Why not?" | "Jobs" | "Wallet"): Promise<void> {
+  async goTo(page: "Home" | "Why not?" | "Jobs" | "Wallet" | "Settings"): Promise<void> {
     await this.page.getByRole("navigation").getByRole("link", { name: page }).click();
   }
 

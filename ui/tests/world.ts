@@ -41,8 +41,9 @@ export class World {
     return until("the dashboard's link", 20_000, async () => /http:\S+/.exec(dashboard.said())?.[0]);
   }
 
-  async startAgent(): Promise<void> {
-    const words = ["run", "--market", this.#marketUrl, "--data", this.#rig, "--preset", "farm", "--allow-software-gpu"];
+  /** With the rule of `preset`; with that of the settings file where there is none. */
+  async startAgent(preset: readonly string[] = ["--preset", "farm"]): Promise<void> {
+    const words = ["run", "--market", this.#marketUrl, "--data", this.#rig, ...preset, "--allow-software-gpu"];
     const env = { CREDENTIALS_DIRECTORY: join(this.#folder, "credentials"), DBUS_SESSION_BUS_ADDRESS: undefined };
     this.#agent = new Running(this.#sublet, words, join(this.#folder, "agent.log"), env);
     await until("the agent", 30_000, () => this.status());
@@ -51,6 +52,11 @@ export class World {
   /** As a power cut would end it. */
   async killAgent(): Promise<void> {
     await this.#agent?.end("SIGKILL");
+  }
+
+  /** The owner's settings file. */
+  get settingsFile(): string {
+    return join(this.#rig, "settings.toml");
   }
 
   /** What the command line says of the same agent. */

@@ -1,4 +1,14 @@
-import type { BenchView, Jobs, PauseView, Status, Wallet } from "./types";
+import type {
+  BenchView,
+  Jobs,
+  PauseView,
+  SettingsChange,
+  SettingsPreview,
+  SettingsPut,
+  SettingsView,
+  Status,
+  Wallet,
+} from "./types";
 
 /** How the pages reach the agent. Every call rejects with a {@link BackendError} and nothing else. */
 export interface Backend {
@@ -15,6 +25,11 @@ export interface Backend {
   resume(): Promise<void>;
   bench(): Promise<BenchView>;
   startBench(): Promise<BenchView>;
+  settings(): Promise<SettingsView>;
+  /** What a change would do; nothing is written. */
+  checkSettings(change: SettingsChange): Promise<SettingsPreview>;
+  /** Writes a change and has it in force; "conflict" where the file is another one than at that revision. */
+  changeSettings(put: SettingsPut): Promise<SettingsView>;
 }
 
 export type Trouble =
@@ -24,6 +39,8 @@ export type Trouble =
   | "unreachable"
   /** The link's token does not hold. */
   | "not_allowed"
+  /** What is to be changed was changed by somebody else meanwhile. */
+  | "conflict"
   /** The agent answered, and said no. */
   | "refused";
 

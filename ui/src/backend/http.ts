@@ -1,6 +1,17 @@
 import { type Backend, BackendError } from "./backend";
 import { EventStreamReader } from "./event-stream";
-import type { BenchView, Jobs, PauseView, Problem, Status, Wallet } from "./types";
+import type {
+  BenchView,
+  Jobs,
+  PauseView,
+  Problem,
+  SettingsChange,
+  SettingsPreview,
+  SettingsPut,
+  SettingsView,
+  Status,
+  Wallet,
+} from "./types";
 
 /** Longer than the agent's own patience (5 s), so that its answer wins. */
 const CALL_WITHIN_MS = 12_000;
@@ -74,6 +85,18 @@ export class HttpBackend implements Backend {
     return this.#json("POST", "bench");
   }
 
+  settings(): Promise<SettingsView> {
+    return this.#json("GET", "settings");
+  }
+
+  checkSettings(change: SettingsChange): Promise<SettingsPreview> {
+    return this.#json("POST", "settings/check", change);
+  }
+
+  changeSettings(put: SettingsPut): Promise<SettingsView> {
+    return this.#json("PUT", "settings", put);
+  }
+
   #json<T>(method: string, path: string, body?: object): Promise<T> {
     return this.#read(method, path, (response) => response.json() as Promise<T>, body);
   }
@@ -106,6 +129,8 @@ function asError(problem: Problem): BackendError {
   switch (problem.status) {
     case 401:
       return new BackendError("not_allowed", problem.detail);
+    case 409:
+      return new BackendError("conflict", problem.detail);
     case 502:
       return new BackendError("agent_away", problem.detail);
     default:

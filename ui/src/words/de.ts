@@ -1,11 +1,12 @@
 import type { Words } from "./en";
 import { reasons } from "./de.reasons";
+import { settings } from "./de.settings";
 
 export const de: Words = {
   tag: "de",
   locale: "de-DE",
   app: "Sublet",
-  pages: { home: "Übersicht", why: "Warum nicht?", jobs: "Aufträge", wallet: "Einnahmen" },
+  pages: { home: "Übersicht", why: "Warum nicht?", jobs: "Aufträge", wallet: "Einnahmen", settings: "Einstellungen" },
   navigation: "Seiten",
   language: "Sprache",
   asBrowser: "Wie im Browser",
@@ -40,6 +41,11 @@ export const de: Words = {
       sentence: "Dieser Link ist abgelaufen.",
       why: "Bei jedem Start erzeugt das Dashboard einen neuen Link, damit kein anderes Programm ihn benutzen kann.",
       remedy: "Öffne den Link, den `sublet dashboard` zuletzt ausgegeben hat.",
+    },
+    conflict: {
+      sentence: "Inzwischen hat sich etwas geändert.",
+      why: "",
+      remedy: "Versuche es noch einmal; was du siehst, ist der neue Stand.",
     },
     refused: {
       sentence: "Der Agent konnte nicht antworten.",
@@ -276,6 +282,8 @@ export const de: Words = {
     tomorrow: (time) => `morgen, ${time}`,
     on: (day, time) => `${day}, ${time}`,
   },
+
+  settings,
 
   reasons,
 };

@@ -1,4 +1,5 @@
 import type { Ending, LeaseState, RigState, Since } from "../backend";
+import { settings } from "./en.settings";
 import type { ReasonTexts } from "./reason-texts";
 
 /** Every word that the pages say. What a text is given is set in type already: see format.ts. */
@@ -7,7 +8,7 @@ export const en = {
   /** How figures are written where the browser names no country. */
   locale: "en-GB",
   app: "Sublet",
-  pages: { home: "Home", why: "Why not?", jobs: "Jobs", wallet: "Wallet" },
+  pages: { home: "Home", why: "Why not?", jobs: "Jobs", wallet: "Wallet", settings: "Settings" },
   navigation: "Pages",
   language: "Language",
   asBrowser: "As the browser",
@@ -43,6 +44,11 @@ export const en = {
       sentence: "This link has expired.",
       why: "Each start of the dashboard makes a link of its own, so that no other program can use it.",
       remedy: "Open the link that `sublet dashboard` printed last.",
+    },
+    conflict: {
+      sentence: "Something changed meanwhile.",
+      why: "",
+      remedy: "Try again; what you see is up to date.",
     },
     refused: {
       sentence: "The agent could not answer.",
@@ -277,6 +283,8 @@ export const en = {
     tomorrow: (time: string) => `tomorrow, ${time}`,
     on: (day: string, time: string) => `${day}, ${time}`,
   },
+
+  settings,
 
   /** The agent speaks English already. */
   reasons: undefined as ReasonTexts | undefined,

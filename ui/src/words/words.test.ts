@@ -7,14 +7,14 @@ import { zh } from "./zh";
 /** What is the same in another language, and rightly so. */
 const SAME: Record<string, readonly string[]> = {
   de: [
-    "app", "comma", "separator", "space", "trouble.refused.why", "home.gpus", "home.apparmor", "home.benchmark",
+    "app", "comma", "separator", "space", "trouble.conflict.why", "trouble.refused.why", "home.gpus", "home.apparmor", "home.benchmark",
     "home.sandbox", "home.version", "jobs.image",
   ],
-  zh: ["app", "separator", "trouble.refused.why", "home.apparmor"],
+  zh: ["app", "separator", "trouble.conflict.why", "trouble.refused.why", "home.apparmor"],
 };
 
 /** Figures with their signs: what units look like is for the tests of format.ts. */
-const VERBATIM = /^(tag|locale|unit\..*|reasons.*)$/;
+const VERBATIM = /^(tag|locale|unit\..*|settings\.(units|amounts)\..*|reasons.*)$/;
 
 /** Every text by its path; a function's with the names of what it is given in its place. */
 function texts(words: object, at = ""): Map<string, string> {

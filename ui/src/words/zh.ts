@@ -1,11 +1,12 @@
 import type { Words } from "./en";
 import { reasons } from "./zh.reasons";
+import { settings } from "./zh.settings";
 
 export const zh: Words = {
   tag: "zh-Hans",
   locale: "zh-CN",
   app: "Sublet",
-  pages: { home: "首页", why: "为何没出租", jobs: "任务", wallet: "收入" },
+  pages: { home: "首页", why: "为何没出租", jobs: "任务", wallet: "收入", settings: "设置" },
   navigation: "页面",
   language: "语言",
   asBrowser: "跟随浏览器",
@@ -40,6 +41,11 @@ export const zh: Words = {
       sentence: "这个链接已失效。",
       why: "控制面板每次启动都会生成新的链接，以免被其他程序使用。",
       remedy: "请打开 `sublet dashboard` 最近一次给出的链接。",
+    },
+    conflict: {
+      sentence: "情况刚刚有变。",
+      why: "",
+      remedy: "请再试一次；这里显示的是最新内容。",
     },
     refused: {
       sentence: "代理程序没能给出答复。",
@@ -269,6 +275,8 @@ export const zh: Words = {
     tomorrow: (time) => `明天 ${time}`,
     on: (day, time) => `${day} ${time}`,
   },
+
+  settings,
 
   reasons,
 };
