@@ -40,6 +40,11 @@ function decimal(value: number, digits: number): string {
   return numbers({ minimumFractionDigits: digits, maximumFractionDigits: digits }).format(value);
 }
 
+/** As one writes it into a field. */
+export function plainNumber(value: number, decimals: number): string {
+  return numbers({ minimumFractionDigits: decimals, maximumFractionDigits: 6, useGrouping: false }).format(value);
+}
+
 /** Of a hundred. */
 export function percent(value: number): string {
   return numbers({ style: "percent", maximumFractionDigits: 2 }).format(value / 100);

@@ -1,6 +1,5 @@
 import type { SettingsDifference, SettingsKind, SettingsValue } from "./backend";
-import { celsius, count, percent, usd } from "./format";
-import { live } from "./live.svelte";
+import { celsius, count, percent, plainNumber, usd } from "./format";
 import { shortName } from "./names";
 import type { Said } from "./said";
 import { t } from "./words/index.svelte";
@@ -42,12 +41,12 @@ export interface Group {
 }
 
 /** In the agent's order; what holds for one GPU alone stands last, under its name. */
-export function groupsOf(values: readonly SettingsValue[]): readonly Group[] {
+export function groupsOf(values: readonly SettingsValue[], gpuName: (id: string) => string): readonly Group[] {
   const groups = new Map<string, SettingsValue[]>();
   for (const value of values) {
     const table = value.key.split(".")[0] ?? "";
     const named: Record<string, string> = t.settings.groups;
-    const name = value.gpu == null ? (named[table] ?? table) : t.settings.onlyFor(shortName(live.gpuName(value.gpu)));
+    const name = value.gpu == null ? (named[table] ?? table) : t.settings.onlyFor(shortName(gpuName(value.gpu)));
     const group = groups.get(name);
     if (group) group.push(value);
     else groups.set(name, [value]);
@@ -84,8 +83,9 @@ export function choiceOf(kind: SettingsKind["kind"], written: string): Choice {
 }
 
 /** What stands in a field for a value. */
-export function writtenOf(value: unknown): string {
+export function writtenOf(kind: SettingsKind["kind"], value: unknown): string {
   if (value == null) return "";
+  if (kind === "money" || kind === "decimal") return plainNumber(Number(value), kind === "money" ? 2 : 0);
   return Array.isArray(value) ? value.join("\n") : String(value);
 }
 

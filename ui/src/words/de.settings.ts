@@ -123,6 +123,7 @@ export const settings: typeof english = {
     preset: "Aus der Regel auf der Befehlszeile des Agenten",
     command_line: "Von der Befehlszeile des Agenten",
   },
+  quoted: (words) => `„${words}“`,
   reset: (value) => `Zurück auf ${value}`,
   resetWhich: (name, value) => `${name}: zurück auf ${value}`,
   saved: "Gespeichert",

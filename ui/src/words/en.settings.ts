@@ -120,6 +120,7 @@ export const settings = {
     preset: "From the rule on the agent’s command line",
     command_line: "From the agent’s command line",
   },
+  quoted: (words: string) => `“${words}”`,
   reset: (value: string) => `Back to ${value}`,
   resetWhich: (name: string, value: string) => `${name}: back to ${value}`,
   saved: "Saved",

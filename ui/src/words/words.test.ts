@@ -10,7 +10,7 @@ const SAME: Record<string, readonly string[]> = {
     "app", "comma", "separator", "space", "trouble.conflict.why", "trouble.refused.why", "home.gpus", "home.apparmor", "home.benchmark",
     "home.sandbox", "home.version", "jobs.image",
   ],
-  zh: ["app", "separator", "trouble.conflict.why", "trouble.refused.why", "home.apparmor"],
+  zh: ["app", "separator", "trouble.conflict.why", "trouble.refused.why", "home.apparmor", "settings.quoted"],
 };
 
 /** Figures with their signs: what units look like is for the tests of format.ts. */

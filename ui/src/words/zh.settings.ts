@@ -101,6 +101,7 @@ export const settings: typeof english = {
     preset: "来自代理程序命令行上的规则",
     command_line: "来自代理程序的命令行",
   },
+  quoted: (words) => `“${words}”`,
   reset: (value) => `恢复为 ${value}`,
   resetWhich: (name, value) => `${name}：恢复为 ${value}`,
   saved: "已保存",
