@@ -102,7 +102,8 @@ export class Owner {
       await this.page.emulateMedia({ colorScheme, reducedMotion: "reduce" });
       wrong.push(...(await this.#look(`${name}-${colorScheme}`)));
     }
-    for (const language of OTHERS) {
+    for (const [index, language] of OTHERS.entries()) {
+      await this.page.emulateMedia({ colorScheme: SCHEMES[index % SCHEMES.length] ?? "light", reducedMotion: "reduce" });
       await speak(this.page, language);
       wrong.push(...(await this.#look(`${name}-${language.slice(0, 2)}`)));
     }

@@ -17,6 +17,7 @@ const PAGES = [
   ["Why not?", "why"],
   ["Jobs", "jobs"],
   ["Wallet", "wallet"],
+  ["Settings", "settings"],
 ] as const;
 
 let world: World;
@@ -59,6 +60,7 @@ story("before the agent runs, every page says so and how to start it", async () 
     ["Why not?", "why"],
     ["Jobs", "jobs"],
     ["Wallet", "wallet"],
+    ["Settings", "settings"],
   ] as const) {
     await owner.goTo(page);
     await owner.page.getByRole("alert").getByText("The agent is not running.").waitFor();
@@ -152,6 +154,7 @@ story("a job that runs is on the page with its progress, and pausing asks before
 
   await owner.press("Pause for 1 hour");
   await owner.page.getByText("Pausing ends evening now.").waitFor();
+  expect(await owner.picture("home-pause-question")).toEqual([]);
   await owner.press("Keep renting");
   const { state, pause } = await world.status();
   expect([state, pause ?? null]).toEqual(["renting", null]);
@@ -220,11 +223,11 @@ story("the keyboard reaches everything, and a narrow window loses nothing", asyn
   await owner.page.reload();
   await owner.reads(/^Ready to rent/);
   const reached: string[] = [];
-  for (let step = 0; step < 6; step++) {
+  for (let step = 0; step < 7; step++) {
     await owner.page.keyboard.press("Tab");
     reached.push(await owner.page.evaluate(() => document.activeElement?.textContent?.trim() ?? ""));
   }
-  expect(reached).toEqual(["Skip to the page", "Home", "Why not?", "Jobs", "Wallet", "Pause for 1 hour"]);
+  expect(reached).toEqual(["Skip to the page", "Home", "Why not?", "Jobs", "Wallet", "Settings", "Pause for 1 hour"]);
   await owner.page.setViewportSize({ width: 360, height: 720 });
   for (const [page, name] of PAGES) {
     await owner.goTo(page);

@@ -39,7 +39,7 @@ const field = (name: string) => owner.page.getByLabel(name, { exact: true });
 
 story("the settings say in a sentence what holds, and each one in a line what it means and what it risks", async () => {
   await owner.goTo("Settings");
-  await owner.reads(/^Rents once you have been away for 5 min, from \$0\.20 an hour\.$/);
+  await owner.reads(/^Rents once you have been away for 5\smin, from \$0\.20 an hour\.$/);
   await owner.page.getByText("Jobs drain the battery.").waitFor();
   expect(await field("Floor price").inputValue()).toBe("0.20");
   expect(await owner.picture("settings")).toEqual([]);
@@ -114,7 +114,7 @@ story("what was changed elsewhere meanwhile is neither lost nor hidden", async (
   await field("Away after").press("Enter");
   await owner.page.unrouteAll({ behavior: "ignoreErrors" });
   await owner.page.getByRole("alert").getByText("The settings were changed elsewhere meanwhile.").waitFor();
-  await owner.page.getByRole("region", { name: "The file" }).getByText("# by hand").last().waitFor();
+  await owner.page.getByRole("region", { name: "The file’s text" }).getByText("# by hand").waitFor();
   expect(file()).not.toContain("20");
   expect(await owner.picture("settings-overtaken")).toEqual([]);
 });

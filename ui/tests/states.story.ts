@@ -3,7 +3,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Owner } from "./browser";
 import { World } from "./world";
 
-const PAGES = ["home", "why", "jobs", "wallet"] as const;
+const PAGES = ["home", "why", "jobs", "wallet", "settings"] as const;
 
 let world: World;
 let owner: Owner;
@@ -43,14 +43,18 @@ test("an answer that is an error is told in the agent's words, with a way to try
   const problem = { type: "urn:sublet:problem:internal", status: 500, code: "internal", title: "It failed.", detail };
   const refuse = (route: Route) =>
     route.fulfill({ status: 500, contentType: "application/problem+json", body: JSON.stringify(problem) });
-  for (const page of ["jobs", "wallet"] as const) {
+  for (const [page, sentence] of [
+    ["jobs", /^No jobs yet\.$/],
+    ["wallet", /^Nothing earned yet\.$/],
+    ["settings", /^Rents always/],
+  ] as const) {
     await visit(`**/local/v1/${page}`, refuse, page);
     const notice = owner.page.getByRole("alert");
     await notice.getByText(detail).waitFor();
     expect(await owner.picture(`${page}-error`)).toEqual([]);
     await owner.page.unrouteAll({ behavior: "ignoreErrors" });
     await notice.getByRole("button", { name: "Try again" }).click();
-    await owner.reads(page === "jobs" ? /^No jobs yet\.$/ : /^Nothing earned yet\.$/);
+    await owner.reads(sentence);
   }
 });
 

@@ -454,6 +454,7 @@ export interface components {
              * @description The job's own progress in thousandths.
              */
             readonly progress_permille?: number | null;
+            readonly reach?: components["schemas"]["Reach"] | null;
             /** @description Where it stands. */
             readonly state: components["schemas"]["LeaseState"];
             /**
@@ -461,7 +462,6 @@ export interface components {
              * @description Running time so far, in ms.
              */
             readonly used_ms: number;
-            readonly reach?: components["schemas"]["Reach"] | null;
         };
         /** @description The talk with the marketplace. */
         readonly MarketView: {
@@ -499,9 +499,15 @@ export interface components {
         readonly PauseRequest: {
             /**
              * Format: int64
-             * @description For how long, in ms; absent is until the owner resumes.
+             * @description For how long, in ms; absent, and without `until_ms`, is until the owner resumes. It keeps its length when the
+             *     clock is set.
              */
             readonly for_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Until when, ms since 1970, as the clock on the wall shows it. Not together with `for_ms`.
+             */
+            readonly until_ms?: number | null;
         };
         /** @description A pause in force. */
         readonly PauseView: {
@@ -510,6 +516,22 @@ export interface components {
              * @description When it ends, ms since 1970; absent is when the owner resumes.
              */
             readonly until_ms?: number | null;
+        };
+        /** @description What was metered since a day, a week or a month began, in local time. */
+        readonly Period: {
+            /** @description What the marketplace kept of it. */
+            readonly fee: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int64
+             * @description When it began, ms since 1970.
+             */
+            readonly from_ms: number;
+            /** @description Price times time. */
+            readonly gross: components["schemas"]["MicroUsd"];
+            /** @description The rest. */
+            readonly net: components["schemas"]["MicroUsd"];
+            /** @description Which. */
+            readonly since: components["schemas"]["Since"];
         };
         /** @description What went wrong, for programs (`code`) and for people (`title`, `detail`). */
         readonly Problem: {
@@ -532,6 +554,21 @@ export interface components {
          * @enum {string}
          */
         readonly ProblemCode: "bad_request" | "unauthorized" | "bad_challenge" | "bad_signature" | "forbidden" | "not_found" | "stale_epoch" | "stale_seq" | "clock_off" | "conflict" | "usage_went_back" | "usage_too_far" | "cid_mismatch" | "bad_job" | "no_funds" | "too_large" | "too_many" | "method_not_allowed" | "bad_range" | "internal" | "unavailable" | "unknown";
+        /** @description What a job may reach beside its GPUs. There is no network in it: a job has none. */
+        readonly Reach: {
+            /**
+             * Format: int32
+             * @description Processor cores, in thousandths.
+             */
+            readonly cpu_milli: number;
+            /** @description The one folder that it writes and that is kept. */
+            readonly folder?: string | null;
+            /**
+             * Format: int64
+             * @description Memory, in bytes.
+             */
+            readonly memory_bytes: number;
+        };
         /** @description One cause with its figure and what would change it, in words. */
         readonly Reason: {
             /** @description The stable code. */
@@ -774,6 +811,11 @@ export interface components {
             /** @description 65 bytes r‖s‖v, as `0x` and 130 hexadecimal digits; v is 27 or 28. */
             readonly signature: string;
         };
+        /**
+         * @description A stretch of the owner's calendar that lasts until now.
+         * @enum {string}
+         */
+        readonly Since: "today" | "week" | "month";
         /** @description `GET /local/v1/status` */
         readonly Status: {
             /** @description Every GPU, with its reasons. */
@@ -854,6 +896,8 @@ export interface components {
             readonly net: components["schemas"]["MicroUsd"];
             /** @description Where a chain would pay to: the address of the payout key, `0x` and 40 hexadecimal digits. */
             readonly payout_address?: string | null;
+            /** @description What came in of late: today, this week, this month. */
+            readonly periods?: readonly components["schemas"]["Period"][];
             /** @description How much of it a voucher proves. */
             readonly proven: components["schemas"]["MicroUsd"];
             /** @description Net earned today, local time. */
@@ -863,122 +907,6 @@ export interface components {
             readonly voucher?: components["schemas"]["SignedVoucher"] | null;
             /** @description Metered here, but the marketplace closed the lease without paying it. */
             readonly written_off: components["schemas"]["MicroUsd"];
-            readonly periods?: readonly components["schemas"]["Period"][];
-        };
-        readonly Period: {
-            readonly since: components["schemas"]["Since"];
-            readonly from_ms: number;
-            readonly gross: components["schemas"]["MicroUsd"];
-            readonly fee: components["schemas"]["MicroUsd"];
-            readonly net: components["schemas"]["MicroUsd"];
-        };
-        /** @enum {string} */
-        readonly Since: "today" | "week" | "month";
-        readonly Reach: {
-            readonly memory_bytes: number;
-            readonly cpu_milli: number;
-            readonly folder?: string | null;
-        };
-        readonly SettingsView: {
-            readonly sentence: string;
-            readonly file: string;
-            readonly text: string;
-            readonly revision: string;
-            readonly problem?: string | null;
-            readonly faults: readonly components["schemas"]["SettingsFault"][];
-            readonly warnings: readonly components["schemas"]["SettingsFault"][];
-            readonly values: readonly components["schemas"]["SettingsValue"][];
-            readonly presets: readonly components["schemas"]["SettingsPreset"][];
-        };
-        readonly SettingsFault: {
-            readonly line: number;
-            readonly column: number;
-            readonly key?: string | null;
-            readonly text: string;
-        };
-        readonly SettingsValue: {
-            readonly key: string;
-            readonly gpu?: components["schemas"]["GpuId"] | null;
-            readonly value?: Record<string, never> | null;
-            readonly shown: string;
-            readonly default_shown: string;
-            readonly source: components["schemas"]["SettingsSource"];
-            readonly line?: number | null;
-            readonly says: string;
-            readonly takes: components["schemas"]["SettingsKind"];
-        };
-        /** @enum {string} */
-        readonly SettingsSource: "default" | "file" | "preset" | "command_line";
-        readonly SettingsKind: {
-            /** @enum {string} */
-            readonly kind: "word";
-            readonly words: readonly components["schemas"]["SettingsWord"][];
-        } | {
-            /** @enum {string} */
-            readonly kind: "whole";
-            readonly least: number;
-            readonly most: number;
-            readonly unit: string;
-        } | {
-            /** @enum {string} */
-            readonly kind: "decimal";
-            readonly least: number;
-            readonly most: number;
-            readonly unit: string;
-        } | {
-            /** @enum {string} */
-            readonly kind: "money";
-            readonly most: components["schemas"]["MicroUsd"];
-            readonly per: string;
-        } | {
-            /** @enum {string} */
-            readonly kind: "yes_no";
-        } | {
-            /** @enum {string} */
-            readonly kind: "programs";
-        } | {
-            /** @enum {string} */
-            readonly kind: "hours";
-        } | {
-            /** @enum {string} */
-            readonly kind: "bands";
-        };
-        readonly SettingsWord: {
-            readonly word: string;
-            readonly says: string;
-        };
-        readonly SettingsPreset: {
-            readonly name: string;
-            readonly whom: string;
-            readonly says: string;
-            readonly text: string;
-            readonly in_force: boolean;
-        };
-        readonly SettingsChange: {
-            readonly text: string;
-        } | {
-            readonly edits: readonly components["schemas"]["SettingsEdit"][];
-        } | {
-            readonly preset: string;
-        };
-        readonly SettingsEdit: {
-            readonly key: string;
-            readonly value?: Record<string, never> | null;
-        };
-        readonly SettingsPut: {
-            readonly revision: string;
-            readonly change: components["schemas"]["SettingsChange"];
-        };
-        readonly SettingsPreview: {
-            readonly text: string;
-            readonly faults: readonly components["schemas"]["SettingsFault"][];
-            readonly warnings: readonly components["schemas"]["SettingsFault"][];
-            readonly changes: readonly components["schemas"]["SettingsDifference"][];
-        };
-        readonly SettingsDifference: {
-            readonly key: string;
-            readonly before: string;
-            readonly after: string;
         };
     };
     responses: never;

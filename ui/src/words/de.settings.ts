@@ -134,6 +134,7 @@ export const settings: typeof english = {
   brokenMore: "Es gelten die letzten guten Einstellungen, und bis die Datei berichtigt ist, wird nichts Neues vermietet.",
   warnings: "Vielleicht anders gemeint",
   file: "Die Datei",
+  fileText: "Text der Datei",
   fileNote: "Du kannst sie von Hand bearbeiten. Sie wird von selbst neu gelesen, und Änderungen von hier lassen deine Kommentare stehen.",
   fileEmpty: "Noch steht nichts darin: Es gilt überall der Standard.",
   copyPath: "Pfad der Datei kopieren",

@@ -131,6 +131,7 @@ export const settings = {
   brokenMore: "The last good settings are in force, and nothing new is rented until the file is mended.",
   warnings: "May not be what was meant",
   file: "The file",
+  fileText: "The file’s text",
   fileNote: "It can be edited by hand. It is read again by itself, and changes made here keep your comments.",
   fileEmpty: "There is nothing in it yet: every default holds.",
   copyPath: "Copy the file’s path",

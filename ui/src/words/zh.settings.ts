@@ -112,6 +112,7 @@ export const settings: typeof english = {
   brokenMore: "目前沿用上一次有效的设置；文件修好之前，不会出租新的任务。",
   warnings: "可能与本意不符",
   file: "设置文件",
+  fileText: "文件内容",
   fileNote: "可以手动编辑。程序会自动重新读取，在这里做的更改不会动你的注释。",
   fileEmpty: "文件里还没有内容，全部使用默认值。",
   copyPath: "复制文件路径",
