@@ -54,7 +54,7 @@ pub fn inventory(cards: &[Arc<Card>], adapters: &[Adapter]) -> Result<Vec<Gpu>, 
             .as_ref()
             .filter(|_| card.vendor != GpuVendor::Nvidia);
         gpus.push(Gpu {
-            id: GpuId::new(&plain_id(&card.uuid))?,
+            id: GpuId::new(plain_id(&card.uuid))?,
             name: named.map_or_else(|| card.name.clone(), |adapter| adapter.name.clone()),
             kind: adapter
                 .as_ref()

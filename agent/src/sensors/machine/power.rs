@@ -37,10 +37,8 @@ pub(super) fn read(sys: &Path) -> Option<Power> {
                     return Some(Power::Mains);
                 }
             }
-            Some(kind) if kind.starts_with("USB") => {
-                if gives_power(&supply) {
-                    return Some(Power::Mains);
-                }
+            Some(kind) if kind.starts_with("USB") && gives_power(&supply) => {
+                return Some(Power::Mains);
             }
             // It went away while it was looked at, or is something else.
             _ => {}
