@@ -27,6 +27,10 @@ Examples:
 
 /// The commands.
 #[derive(Debug, Subcommand)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "one is made in the life of a process"
+)]
 pub(super) enum Command {
     /// Start the agent, and stay until it is told to end
     #[command(after_help = with_codes("\
