@@ -55,7 +55,11 @@ pub(super) async fn watch(tools: &Tools, bench: &Bench, lease: LeaseId, folder: 
     let log = JobLog::new(tools.clone(), lease.clone(), folder);
     let follow = log.follow(&bench.sandbox);
     let wait = async {
-        match bench.sandbox.wait(&lease).await {
+        let ended = tokio::select! {
+            ended = bench.sandbox.wait(&lease) => ended,
+            stopped = bench.sandbox.guard(&lease, bench.limits.output_bytes) => Err(stopped),
+        };
+        match ended {
             Ok(exit) => {
                 let ran_ms = exit.finished_at_ms.checked_sub(exit.started_at_ms);
                 let news = News::Exited {

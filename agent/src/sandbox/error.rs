@@ -104,6 +104,31 @@ pub enum SandboxError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A job wrote more to where its outputs lie than it may.
+    #[error(
+        "the job was stopped: it wrote more than the {bytes} bytes or {files} files that this rig leaves it on the disk"
+    )]
+    DiskExceeded {
+        /// Bytes that it may have.
+        bytes: u64,
+        /// Files that it may have.
+        files: u64,
+    },
+    /// The disk is filling, and the job changes its files faster than they can be counted.
+    #[error(
+        "the job was stopped: the disk was filling, and what the job wrote changed too fast to be measured"
+    )]
+    Unmeasured,
+    /// What stays free on the disk was reached.
+    #[error(
+        "the disk that Docker lies on has {} MiB free, and {} MiB are kept free for its owner. Make room, or remove images that are not needed", free_bytes >> 20, reserve_bytes >> 20
+    )]
+    DiskReserved {
+        /// What is free.
+        free_bytes: u64,
+        /// What shall stay free.
+        reserve_bytes: u64,
+    },
     /// Anything else that the engine refuses.
     #[error("Docker could not {what}: {why}")]
     Other {
@@ -122,7 +147,7 @@ impl SandboxError {
         match self {
             Self::ImageNotFound { .. } => EndCode::ImageNotFound,
             Self::ImageTampered { .. } => EndCode::ImageTampered,
-            Self::OutputRefused { .. } => EndCode::OutputRefused,
+            Self::OutputRefused { .. } | Self::DiskExceeded { .. } => EndCode::OutputRefused,
             Self::NotAccepted { .. } | Self::DeviceUnavailable { .. } => EndCode::NotAccepted,
             Self::CannotStart { .. } => EndCode::JobFailed,
             Self::DockerUnavailable { .. }
@@ -131,6 +156,8 @@ impl SandboxError {
             | Self::Gone { .. }
             | Self::Timeout { .. }
             | Self::Disk { .. }
+            | Self::DiskReserved { .. }
+            | Self::Unmeasured
             | Self::Other { .. } => EndCode::SandboxFailed,
         }
     }

@@ -1,13 +1,18 @@
-//! Brings an image by digest, and tells a missing one from a forged one and from a registry out of reach.
+//! Brings an image by digest, and tells a missing one from a forged one and from a registry out of reach. An image
+//! that takes more of the disk than its owner allows is stopped while it comes, by what the engine tells of its
+//! layers and by what goes of the disk.
 
+use super::disk::{EVERY, Room};
 use super::socket::{ASK, SILENCE, within};
-use super::{Sandbox, SandboxError};
+use super::{DiskLimits, Sandbox, SandboxError};
 use bollard::models::CreateImageInfo;
 use bollard::query_parameters::CreateImageOptionsBuilder;
 use futures_util::StreamExt;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::pin::pin;
+use std::time::Instant;
 use sublet_protocol::job::ImageRef;
+use tokio::time::MissedTickBehavior;
 
 const PULL: &str = "pull the image";
 
@@ -18,35 +23,53 @@ impl Sandbox {
     ///
     /// # Errors
     /// [`SandboxError::ImageNotFound`], [`SandboxError::ImageTampered`], [`SandboxError::RegistryUnreachable`],
-    /// [`SandboxError::NotAccepted`] for an image of another platform, [`SandboxError::Timeout`] after a minute
-    /// without any news, [`SandboxError::DockerUnavailable`].
+    /// [`SandboxError::NotAccepted`] for an image of another platform or one beyond the owner's bounds,
+    /// [`SandboxError::DiskReserved`], [`SandboxError::Timeout`] after a minute without any news,
+    /// [`SandboxError::DockerUnavailable`].
     pub async fn pull(
         &self,
         image: &ImageRef,
         mut on_progress: impl FnMut(u64, u64),
     ) -> Result<(), SandboxError> {
         if self.has(image).await? {
-            return Ok(());
+            return self.note_use(image, false).await;
         }
+        self.make_room().await?;
+        self.check_reserve()?;
+        let growth = Growth {
+            before: self.free(),
+        };
         let options = CreateImageOptionsBuilder::default()
             .from_image(image.name())
             .tag(image.digest())
             .build();
         let mut news = pin!(self.docker.create_image(Some(options), None, None));
         let mut layers = Layers::default();
+        let mut looks = tokio::time::interval(EVERY);
+        looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heard = Instant::now();
+        // Dropping the stream, on any way out of here, ends the engine's work on it.
         loop {
-            let item = tokio::time::timeout(SILENCE, news.next())
-                .await
-                .map_err(|_| SandboxError::Timeout {
-                    what: PULL,
-                    after: SILENCE,
-                })?;
+            let item = tokio::select! {
+                biased;
+                _ = looks.tick() => {
+                    self.check_reserve()?;
+                    growth.check(self, &layers)?;
+                    if heard.elapsed() > SILENCE {
+                        return Err(SandboxError::Timeout { what: PULL, after: SILENCE });
+                    }
+                    continue;
+                }
+                item = news.next() => item,
+            };
+            heard = Instant::now();
             match item {
                 None => break,
                 Some(Ok(info)) => {
                     if let Some((done, total)) = layers.take(&info) {
                         on_progress(done, total);
                     }
+                    layers.check(&self.disk)?;
                 }
                 Some(Err(error)) => {
                     let error = SandboxError::from_docker(PULL, SILENCE, error);
@@ -55,7 +78,8 @@ impl Sandbox {
             }
         }
         if self.has(image).await? {
-            Ok(())
+            self.note_use(image, true).await?;
+            self.check_size(image).await
         } else {
             Err(SandboxError::Other {
                 what: PULL,
@@ -63,6 +87,18 @@ impl Sandbox {
                 why: format!("it reported no error, yet {image} is not here"),
             })
         }
+    }
+
+    /// The last word: what the engine says that it takes, now that it is here.
+    async fn check_size(&self, image: &ImageRef) -> Result<(), SandboxError> {
+        let call = self.docker.inspect_image(image.as_str());
+        let found = within("look at the image", ASK, call).await?;
+        let bytes = found.size.and_then(|n| u64::try_from(n).ok()).unwrap_or(0);
+        if bytes <= self.disk.image_bytes {
+            return Ok(());
+        }
+        self.forget_image(image).await?;
+        too_large(format!("takes {bytes} bytes"), self.disk.image_bytes)
     }
 
     async fn has(&self, image: &ImageRef) -> Result<bool, SandboxError> {
@@ -88,33 +124,105 @@ impl Sandbox {
     }
 }
 
-/// Bytes of each layer, as far as the engine has told.
+/// What of the disk went since a pull began. Another program's writing counts too: better a job refused here, and
+/// given to another rig, than a disk that is full.
+struct Growth {
+    before: Option<Room>,
+}
+
+impl Growth {
+    fn check(&self, sandbox: &Sandbox, layers: &Layers) -> Result<(), SandboxError> {
+        let (Some(before), Some(now)) = (self.before, sandbox.free()) else {
+            return Ok(());
+        };
+        let disk = &sandbox.disk;
+        // Packed layers lie there beside what they unpack to.
+        let most = Room {
+            bytes: disk.image_bytes.saturating_add(layers.sums().0),
+            files: disk.image_files,
+        };
+        let went = before.less(now);
+        if !went.exceeds(most) {
+            return Ok(());
+        }
+        if went.files > most.files {
+            return Err(SandboxError::NotAccepted {
+                why: format!("its image unpacks to more than {} files", most.files),
+            });
+        }
+        too_large(
+            format!("takes {} bytes and more", went.bytes),
+            disk.image_bytes,
+        )
+    }
+}
+
+fn too_large<T>(what: String, most: u64) -> Result<T, SandboxError> {
+    Err(SandboxError::NotAccepted {
+        why: format!("its image {what}; the owner allows {most}"),
+    })
+}
+
+/// What the engine has told of the layers.
 #[derive(Default)]
-struct Layers(HashMap<String, (u64, u64)>);
+struct Layers {
+    /// All that it named.
+    named: HashSet<String>,
+    /// Bytes that are here, and bytes in all, of those that it has begun to fetch.
+    fetched: HashMap<String, (u64, u64)>,
+}
 
 impl Layers {
+    /// Bytes that are here, and bytes in all, as far as they are known.
+    fn sums(&self) -> (u64, u64) {
+        let all = self.fetched.values();
+        all.fold((0, 0), |(done, total), (d, t)| {
+            (done.saturating_add(*d), total.saturating_add(*t))
+        })
+    }
+
+    fn check(&self, disk: &DiskLimits) -> Result<(), SandboxError> {
+        if self.named.len() > disk.image_layers {
+            return Err(SandboxError::NotAccepted {
+                why: format!(
+                    "its image has {} layers and more; the owner allows {}",
+                    self.named.len(),
+                    disk.image_layers
+                ),
+            });
+        }
+        let (_, total) = self.sums();
+        if total > disk.image_packed_bytes {
+            return too_large(
+                format!("has {total} bytes to fetch and more"),
+                disk.image_packed_bytes,
+            );
+        }
+        Ok(())
+    }
+
     /// The sums over all layers, where this piece of news changes them.
     fn take(&mut self, info: &CreateImageInfo) -> Option<(u64, u64)> {
         let id = info.id.as_ref()?;
         match info.status.as_deref()? {
+            "Pulling fs layer" | "Already exists" => {
+                self.named.insert(id.clone());
+                return None;
+            }
             "Downloading" => {
                 let detail = info.progress_detail.as_ref()?;
                 let now = |n: Option<i64>| n.and_then(|n| u64::try_from(n).ok());
                 let current = now(detail.current)?;
                 let total = now(detail.total).unwrap_or(current).max(current);
-                self.0.insert(id.clone(), (current, total));
+                self.fetched.insert(id.clone(), (current, total));
             }
             "Download complete" => {
-                let (current, total) = self.0.get_mut(id)?;
+                let (current, total) = self.fetched.get_mut(id)?;
                 *current = *total;
             }
             _ => return None,
         }
-        Some(
-            self.0
-                .values()
-                .fold((0, 0), |(done, total), (d, t)| (done + d, total + t)),
-        )
+        Some(self.sums())
     }
 }
 

@@ -4,6 +4,8 @@
 //! Every method may be repeated after a crash of the agent or of Docker: nothing runs twice, and what is already
 //! done is left as it is.
 
+mod cache;
+mod disk;
 mod error;
 mod facts;
 mod images;
@@ -13,6 +15,7 @@ mod outputs;
 mod profile;
 mod remains;
 mod run;
+mod seccomp;
 mod socket;
 mod start;
 mod volume;
@@ -20,6 +23,7 @@ mod volume;
 #[cfg(test)]
 mod tests;
 
+pub use disk::DiskLimits;
 pub use error::SandboxError;
 pub use facts::HostCapacity;
 pub use logs::LogChunk;

@@ -78,7 +78,10 @@ impl Sandbox {
             let (path, file) = (path.to_owned(), file.to_owned());
             move || unpack(Archive::new(receiver), &path, &file, left, limit)
         });
-        let sent = self.send_archive(lease, path, sender).await;
+        let sent = self
+            .send_archive(&names::container(lease), path, sender)
+            .await
+            .map_err(|error| absent(lease, path, error));
         let unpacked = unpacking.await.map_err(|stopped| SandboxError::Other {
             what: COLLECT,
             status: None,
@@ -90,17 +93,20 @@ impl Sandbox {
         unpacked
     }
 
-    async fn send_archive(
+    /// Sends what lies at a path of a container, as an archive. Ends early where nobody listens any more.
+    pub(super) async fn send_archive(
         &self,
-        lease: &LeaseId,
+        container: &str,
         path: &str,
         sender: mpsc::Sender<Bytes>,
     ) -> Result<(), SandboxError> {
-        let name = names::container(lease);
         let options = DownloadFromContainerOptionsBuilder::default()
             .path(path)
             .build();
-        let mut pieces = pin!(self.docker.download_from_container(&name, Some(options)));
+        let mut pieces = pin!(
+            self.docker
+                .download_from_container(container, Some(options))
+        );
         loop {
             let piece = tokio::time::timeout(SILENCE, pieces.next())
                 .await
@@ -111,13 +117,7 @@ impl Sandbox {
             let Some(piece) = piece else {
                 return Ok(());
             };
-            let piece = piece.map_err(|error| {
-                absent(
-                    lease,
-                    path,
-                    SandboxError::from_docker(COLLECT, SILENCE, error),
-                )
-            })?;
+            let piece = piece.map_err(|e| SandboxError::from_docker(COLLECT, SILENCE, e))?;
             if sender.send(piece).await.is_err() {
                 return Ok(());
             }
@@ -234,13 +234,13 @@ fn unwelcome(kind: tar::EntryType) -> Option<&'static str> {
 }
 
 /// The archive's bytes as they arrive; its end where the sender is gone.
-struct Archive {
+pub(super) struct Archive {
     pieces: mpsc::Receiver<Bytes>,
     piece: Bytes,
 }
 
 impl Archive {
-    fn new(pieces: mpsc::Receiver<Bytes>) -> Self {
+    pub(super) fn new(pieces: mpsc::Receiver<Bytes>) -> Self {
         Self {
             pieces,
             piece: Bytes::new(),

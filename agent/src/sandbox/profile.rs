@@ -1,7 +1,7 @@
 //! What a job's container may do: one pure function from the renter's wish and the owner's bounds.
 
 use super::names::{self, Role};
-use super::{SandboxError, SandboxTerms};
+use super::{SandboxError, SandboxTerms, seccomp};
 use bollard::models::{
     ContainerCreateBody, DeviceRequest, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum,
     HostConfigLogConfig, Mount, MountType, MountVolumeOptions, ResourcesUlimits, RestartPolicy,
@@ -22,6 +22,8 @@ const OPEN_FILES: i64 = 8192;
 const LOG_MIB: u32 = 8;
 /// Folders that an image may declare as volumes.
 const MOST_IMAGE_VOLUMES: usize = 16;
+/// A scratch folder may hold a file for each so many bytes of its size.
+const BYTES_FOR_A_FILE: u64 = 16 << 10;
 /// CPU weight; programs of the owner have 1024, so theirs go first.
 const CPU_WEIGHT: i64 = 128;
 
@@ -60,7 +62,7 @@ pub fn profile(
         }),
         host_config: Some(HostConfig {
             cap_drop: Some(vec!["ALL".into()]),
-            security_opt: Some(vec!["no-new-privileges:true".into()]),
+            security_opt: Some(security(terms)),
             privileged: Some(false),
             readonly_rootfs: Some(true),
             network_mode: Some("none".into()),
@@ -102,6 +104,15 @@ pub fn profile(
         }),
         ..ContainerCreateBody::default()
     })
+}
+
+/// Another engine than Docker takes a filter in other ways; there its own one holds.
+fn security(terms: &SandboxTerms) -> Vec<String> {
+    let mut options = vec!["no-new-privileges:true".to_owned()];
+    if terms.facts.engine.starts_with("docker ") {
+        options.push(format!("seccomp={}", seccomp::filter()));
+    }
+    options
 }
 
 fn refuse<T>(why: impl Into<String>) -> Result<T, SandboxError> {
@@ -163,7 +174,9 @@ fn scratch_folders(
             image_volumes.len()
         ));
     }
-    let options = format!("rw,nosuid,nodev,exec,mode=1777,size={bytes}");
+    // A file takes memory of the kernel beside its bytes.
+    let files = (bytes / BYTES_FOR_A_FILE).clamp(16_384, 1 << 20);
+    let options = format!("rw,nosuid,nodev,exec,mode=1777,size={bytes},nr_inodes={files}");
     let mut folders = HashMap::from([("/tmp".to_owned(), options.clone())]);
     for folder in image_volumes {
         let folder = folder.trim_end_matches('/');

@@ -1,9 +1,11 @@
 //! The connection to the engine on this machine; every call over it has an end.
 
 use super::SandboxError;
+use super::disk::{DiskLimits, visible_root};
 use super::facts::{HostCapacity, capacity};
 use bollard::Docker;
 use bollard::errors::Error;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// For questions, which the engine answers from memory.
@@ -18,6 +20,9 @@ pub(super) const SILENCE: Duration = Duration::from_secs(60);
 pub struct Sandbox {
     pub(super) docker: Docker,
     pub(super) capacity: HostCapacity,
+    pub(super) disk: DiskLimits,
+    /// Where Docker's data can be seen from here, if they can.
+    pub(super) root: Option<PathBuf>,
 }
 
 impl Sandbox {
@@ -51,6 +56,8 @@ impl Sandbox {
         Ok(Self {
             docker,
             capacity: capacity(&info),
+            disk: DiskLimits::default(),
+            root: visible_root(&info),
         })
     }
 }

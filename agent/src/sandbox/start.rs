@@ -58,6 +58,7 @@ impl Sandbox {
                 self.prepare_volume(spec, terms).await?;
             }
             Err(SandboxError::Gone { .. }) => {
+                self.check_reserve()?;
                 // Nothing is made for a job that cannot be.
                 let body = self.body(spec, terms).await?;
                 let (made, prepared) =

@@ -18,6 +18,8 @@ use sublet_protocol::job::JobSpec;
 const REPOSITORY: &str = "sublet-prepare";
 const TAG: &str = "1";
 const FOLDER: &str = "out";
+/// Where the preparing container has the volume.
+pub(super) const PREPARED: &str = "/out";
 const PREPARE: &str = "make room for the outputs";
 
 impl Sandbox {

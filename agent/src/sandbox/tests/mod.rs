@@ -2,6 +2,8 @@
 
 #[cfg(unix)]
 mod hardening;
+#[cfg(target_os = "linux")]
+mod hostile;
 #[cfg(unix)]
 mod images;
 #[cfg(unix)]

@@ -40,7 +40,9 @@ fn terms() -> SandboxTerms {
 
 fn text(body: &ContainerCreateBody) -> String {
     // By way of a value, whose maps are sorted.
-    let value = serde_json::to_value(body).unwrap();
+    let mut value = serde_json::to_value(body).unwrap();
+    // The filter has a snapshot of its own.
+    value["HostConfig"]["SecurityOpt"][1] = "seccomp=(below)".into();
     serde_json::to_string_pretty(&value).unwrap()
 }
 
@@ -71,6 +73,14 @@ fn the_profile_is_what_was_reviewed() {
     bare.outputs.clear();
     bare.command = None;
     insta::assert_snapshot!("two_gpus", text(&made(&bare, &gpu)));
+    let options = made(&job(), &terms())
+        .host_config
+        .unwrap()
+        .security_opt
+        .unwrap();
+    let filter: serde_json::Value =
+        serde_json::from_str(options[1].strip_prefix("seccomp=").unwrap()).unwrap();
+    insta::assert_snapshot!("filter", serde_json::to_string_pretty(&filter).unwrap());
 }
 
 #[test]
@@ -178,7 +188,10 @@ proptest! {
         let host = body.host_config.unwrap();
         prop_assert_eq!(host.cap_drop, Some(vec!["ALL".to_owned()]));
         prop_assert_eq!(host.cap_add, None);
-        prop_assert_eq!(host.security_opt, Some(vec!["no-new-privileges:true".to_owned()]));
+        let options = host.security_opt.unwrap();
+        prop_assert_eq!(&options[0], "no-new-privileges:true");
+        prop_assert!(options[1].starts_with("seccomp="));
+        prop_assert_eq!(options.len(), 2);
         prop_assert_eq!(host.privileged, Some(false));
         prop_assert_eq!(host.readonly_rootfs, Some(true));
         prop_assert_eq!(host.network_mode.as_deref(), Some("none"));

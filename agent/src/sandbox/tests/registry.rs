@@ -32,6 +32,8 @@ struct Shelf {
     blobs: Arc<Mutex<HashMap<String, Blob>>>,
     /// Answers that trickle now.
     trickling: Arc<AtomicUsize>,
+    /// Blobs that were asked for.
+    asked: Arc<AtomicUsize>,
 }
 
 pub(super) struct Registry {
@@ -43,6 +45,31 @@ pub(super) struct Registry {
 pub(super) struct Pushed {
     pub image: ImageRef,
     pub layer: String,
+}
+
+/// A layer as it is sent: plain tar, or packed.
+pub(super) struct Layer {
+    pub bytes: Vec<u8>,
+    /// The digest of what it unpacks to.
+    pub unpacked: String,
+    /// What the image runs, where it is the first one.
+    pub program: String,
+}
+
+impl Layer {
+    pub fn of_program(name: &str, program: &[u8], mode: u32) -> Layer {
+        let mut archive = tar::Builder::new(Vec::new());
+        let mut header = tar::Header::new_ustar();
+        header.set_mode(mode);
+        header.set_size(program.len() as u64);
+        archive.append_data(&mut header, name, program).unwrap();
+        let bytes = archive.into_inner().unwrap();
+        Layer {
+            unpacked: digest(&bytes),
+            bytes,
+            program: name.to_owned(),
+        }
+    }
 }
 
 impl Registry {
@@ -57,13 +84,12 @@ impl Registry {
 
     /// An image of one program, `/inmate`, with further settings of its config.
     pub fn push(&self, program: &[u8], settings: serde_json::Value) -> Pushed {
-        let mut archive = tar::Builder::new(Vec::new());
-        let mut header = tar::Header::new_ustar();
-        header.set_mode(0o755);
-        header.set_size(program.len() as u64);
-        archive.append_data(&mut header, "inmate", program).unwrap();
-        let layer = archive.into_inner().unwrap();
-        let mut config = json!({"Entrypoint": ["/inmate"]});
+        self.push_layers(vec![Layer::of_program("inmate", program, 0o755)], settings)
+    }
+
+    /// An image of these layers, which runs the program of the first one.
+    pub fn push_layers(&self, layers: Vec<Layer>, settings: serde_json::Value) -> Pushed {
+        let mut config = json!({"Entrypoint": [format!("/{}", layers[0].program)]});
         for (name, value) in settings.as_object().unwrap() {
             config[name] = value.clone();
         }
@@ -72,25 +98,34 @@ impl Registry {
             "aarch64" => "arm64",
             other => other,
         };
+        let unpacked: Vec<&str> = layers.iter().map(|l| l.unpacked.as_str()).collect();
         let config = json!({
             "architecture": architecture,
             "os": "linux",
             "config": config,
-            "rootfs": {"type": "layers", "diff_ids": [digest(&layer)]},
+            "rootfs": {"type": "layers", "diff_ids": unpacked},
         })
         .to_string()
         .into_bytes();
+        let described: Vec<_> = layers
+            .iter()
+            .map(|l| json!({"mediaType": LAYER, "size": l.bytes.len(), "digest": digest(&l.bytes)}))
+            .collect();
         let manifest = json!({
             "schemaVersion": 2,
             "mediaType": MANIFEST,
             "config": {"mediaType": CONFIG, "size": config.len(), "digest": digest(&config)},
-            "layers": [{"mediaType": LAYER, "size": layer.len(), "digest": digest(&layer)}],
+            "layers": described,
         })
         .to_string()
         .into_bytes();
-        let layer_digest = digest(&layer);
+        let layer_digest = digest(&layers[0].bytes);
         let manifest_digest = digest(&manifest);
-        for (kind, bytes) in [(CONFIG, config), (LAYER, layer), (MANIFEST, manifest)] {
+        let layers = layers.into_iter().map(|layer| (LAYER, layer.bytes));
+        for (kind, bytes) in [(CONFIG, config), (MANIFEST, manifest)]
+            .into_iter()
+            .chain(layers)
+        {
             let blob = Blob {
                 kind,
                 bytes,
@@ -103,6 +138,11 @@ impl Registry {
             image: self.image(&manifest_digest),
             layer: layer_digest,
         }
+    }
+
+    /// How many blobs were asked for, manifests aside.
+    pub fn asked(&self) -> usize {
+        self.shelf.asked.load(Ordering::Relaxed)
     }
 
     /// The image with this digest, whether it is here or not.
@@ -151,6 +191,9 @@ async fn answer(State(shelf): State<Shelf>, uri: Uri) -> Response {
         return StatusCode::OK.into_response();
     }
     let (folder, digest) = uri.path().rsplit_once('/').unwrap();
+    if folder.ends_with("/blobs") {
+        shelf.asked.fetch_add(1, Ordering::Relaxed);
+    }
     let known = shelf.blobs.lock().unwrap().get(digest).cloned();
     let Some(blob) = known else {
         let (code, message) = if folder.ends_with("/manifests") {

@@ -1,7 +1,7 @@
 //! What every test here needs: a rig of its own, a registry, an image, and a clean floor afterwards, also after a
 //! failure.
 
-use super::registry::{Pushed, Registry};
+use super::registry::{Layer, Pushed, Registry};
 use super::spec;
 use crate::sandbox::{Exit, Sandbox, SandboxError, SandboxTerms};
 use futures_util::StreamExt;
@@ -44,6 +44,13 @@ impl Stage {
 
     pub fn push_program(&self, program: &[u8], settings: serde_json::Value) -> Pushed {
         let pushed = self.registry.push(program, settings);
+        self.images.lock().unwrap().push(pushed.image.clone());
+        pushed
+    }
+
+    pub fn push_layers(&self, layers: Vec<Layer>, mut settings: serde_json::Value) -> Pushed {
+        settings["Labels"] = json!({"test": unique("image")});
+        let pushed = self.registry.push_layers(layers, settings);
         self.images.lock().unwrap().push(pushed.image.clone());
         pushed
     }
@@ -134,6 +141,7 @@ async fn clean(rig: &RigId, images: &[ImageRef]) -> Result<(), SandboxError> {
     let sandbox = Sandbox::connect().await?;
     sandbox.remove_all_of(rig).await?;
     for image in images {
+        sandbox.forget_image(image).await?;
         let options = bollard::query_parameters::RemoveImageOptionsBuilder::default()
             .force(true)
             .build();
@@ -171,7 +179,7 @@ pub(super) async fn until(what: &str, holds: impl AsyncFn() -> bool) {
     }
 }
 
-fn unique(what: &str) -> String {
+pub(super) fn unique(what: &str) -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
     let time = std::time::SystemTime::now()
         .duration_since(std::time::UNIX_EPOCH)
