@@ -116,6 +116,8 @@ pub enum Group {
     Unit,
     /// Whole-system tests: real daemon, containers and registry
     System,
+    /// Jobs that mean harm, in the sandbox: each must get nothing
+    Hostile,
     /// Tests of the pages
     Ui,
     /// Whether the agent compiles for Windows (Debian 12 only, and only when it is named)

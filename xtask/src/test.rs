@@ -18,13 +18,17 @@ use crate::windows;
 use crate::{Group, TestArgs};
 
 /// What runs when no group is named.
-const ALL: [Group; 5] = [
+const ALL: [Group; 6] = [
     Group::Fmt,
     Group::Clippy,
     Group::Unit,
     Group::System,
+    Group::Hostile,
     Group::Ui,
 ];
+
+/// The tests of the agent that send hostile jobs into its sandbox.
+const HOSTILE: &str = "sandbox::tests::hostile::";
 
 const ICDS: &str = "/usr/share/vulkan/icd.d";
 
@@ -35,6 +39,7 @@ impl Group {
             Group::Clippy => "clippy",
             Group::Unit => "unit",
             Group::System => "system",
+            Group::Hostile => "hostile",
             Group::Ui => "ui",
             Group::Windows => "windows",
         }
@@ -44,14 +49,19 @@ impl Group {
         match self {
             Group::Fmt => &[],
             Group::Clippy | Group::Windows => &[Purpose::Build],
-            Group::Unit | Group::System => &[Purpose::Build, Purpose::Run, Purpose::Test],
+            Group::Unit | Group::System | Group::Hostile => {
+                &[Purpose::Build, Purpose::Run, Purpose::Test]
+            }
             Group::Ui => &[Purpose::Build, Purpose::Run, Purpose::Pages],
         }
     }
 
     /// Whether its tests meet Docker, a registry and our own programs.
     fn needs_ground(self) -> bool {
-        matches!(self, Group::Unit | Group::System | Group::Ui)
+        matches!(
+            self,
+            Group::Unit | Group::System | Group::Hostile | Group::Ui
+        )
     }
 }
 
@@ -171,7 +181,8 @@ impl Tests<'_> {
                 ],
             ),
             Group::Unit => {
-                self.tests(group, "Running the unit tests", "not package(sublet-tests)")?;
+                let filter = format!("not package(sublet-tests) and not test({HOSTILE})");
+                self.tests(group, "Running the unit tests", &filter)?;
                 self.cargo(
                     group,
                     "Running the examples in the docs",
@@ -183,6 +194,10 @@ impl Tests<'_> {
                 "Running the whole-system tests",
                 "package(sublet-tests)",
             ),
+            Group::Hostile => {
+                let filter = format!("package(sublet-agent) and test({HOSTILE})");
+                self.tests(group, "Running the hostile jobs", &filter)
+            }
             Group::Ui => self.pages(),
             Group::Windows => windows::check(self.console, self.folders),
         }
@@ -208,7 +223,15 @@ impl Tests<'_> {
         let mut words = vec!["test", "--no-fail-fast", "--all-targets"];
         match group {
             Group::System => words.extend(["--package", "sublet-tests"]),
-            _ => words.extend(["--workspace", "--exclude", "sublet-tests"]),
+            Group::Hostile => words.extend(["--package", "sublet-agent", "--", HOSTILE]),
+            _ => words.extend([
+                "--workspace",
+                "--exclude",
+                "sublet-tests",
+                "--",
+                "--skip",
+                HOSTILE,
+            ]),
         }
         self.cargo(group, title, &words)
     }
@@ -253,6 +276,9 @@ impl Tests<'_> {
             self.folders.build(self.console, Kind::Dev, &packages)?;
             let ground = Ground::prepare(self.console, self.folders, Life::WithUs)?;
             let image = ground.sample_image(self.console)?;
+            self.folders
+                .build(self.console, Kind::StaticRelease, &["hostile"])?;
+            let hostile = self.folders.built(Kind::StaticRelease, "hostile")?;
             let built = |name: &str| {
                 let path = self.folders.built(Kind::Dev, name)?;
                 anyhow::Ok(path.display().to_string())
@@ -266,6 +292,7 @@ impl Tests<'_> {
                     ground.registry().address().to_string(),
                 ),
                 ("SUBLET_SAMPLE_IMAGE", image),
+                ("SUBLET_HOSTILE", hostile.display().to_string()),
                 ("VK_DRIVER_FILES", software_driver()?.display().to_string()),
                 ("DOCKER_HOST", ground.docker().host()),
             ];
@@ -315,7 +342,7 @@ mod tests {
     #[test]
     fn all_groups_run_in_order_and_pages_only_where_there_are_some() {
         assert_eq!(chosen(None, true).ok(), Some(ALL.to_vec()));
-        assert_eq!(chosen(None, false).ok(), Some(ALL[..4].to_vec()));
+        assert_eq!(chosen(None, false).ok(), Some(ALL[..5].to_vec()));
         assert_eq!(chosen(Some(Group::Fmt), false).ok(), Some(vec![Group::Fmt]));
         assert!(
             chosen(Some(Group::Ui), false).is_err(),

@@ -5,6 +5,7 @@ mod cancel;
 mod client;
 mod describe;
 mod fetch;
+mod import;
 mod logs;
 mod ps;
 mod say;
@@ -61,6 +62,19 @@ Works beside a running server. The token of a new account lies in DATA/renters/R
     #[command(after_help = "Examples:
   sublet-market validate job.yaml")]
     Validate(submit::Validate),
+    /// Print a deployment made for Akash as a job file
+    #[command(after_help = "Examples:
+  sublet-market import deploy.yaml --price 0.40 > job.yaml
+
+What has no counterpart is refused, each with its place and the reason. What means something else here is told.")]
+    Import(import::Import),
+    /// Print the JSON Schema of a job file, for editors
+    #[command(after_help = "Examples:
+  sublet-market schema > job.schema.json
+
+An editor with a YAML language server reads it where the job file begins with
+  # yaml-language-server: $schema=job.schema.json")]
+    Schema,
     /// Show jobs, or one of them
     #[command(after_help = "Examples:
   sublet-market ps
@@ -174,6 +188,8 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Topup(topup) => topup.run().await,
         Command::Submit(submit) => submit.run().await,
         Command::Validate(validate) => validate.run(),
+        Command::Import(import) => import.run(),
+        Command::Schema => import::schema(),
         Command::Ps(ps) => ps.run().await,
         Command::Logs(logs) => logs.run().await,
         Command::Fetch(fetch) => fetch.run().await,

@@ -1,11 +1,21 @@
 //! What a renter wants run: a subset of Compose with one service, read with line and column in every error.
 
 mod compose;
+mod file;
 mod image;
+mod outputs;
+mod place;
 mod quantity;
+mod refused;
+mod scalar;
+mod schema;
+mod sdl;
 
-pub use compose::{JobError, parse};
+pub use compose::parse;
 pub use image::{ImageError, ImageRef};
+pub use place::JobError;
+pub use schema::SCHEMA;
+pub use sdl::{Imported, import_sdl};
 
 use crate::money::HourlyPrice;
 use serde::{Deserialize, Serialize};

@@ -2,7 +2,6 @@
 
 use super::{Freedom, Scene, assert_nothing, told};
 use crate::sandbox::{DiskLimits, Sandbox, SandboxError, SandboxTerms};
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 const MIB: u64 = 1 << 20;
@@ -92,32 +91,29 @@ async fn what_others_write_is_not_laid_to_the_job() {
         .start(&scene.spec(&["sleep"]), &terms)
         .await
         .unwrap();
-    // Another program writes four times what the job may, on the same disk.
-    let root = sandbox
-        .root
-        .clone()
-        .expect("Docker's disk is seen from here");
-    let folder = tempfile::tempdir().unwrap();
-    assert!(
-        same_disk(&root, folder.path()),
-        "this test needs a temporary folder on Docker's disk"
-    );
-    let before = sandbox.free().unwrap();
+    let before = sandbox.free().expect("Docker's disk is seen from here");
     let guard = sandbox.guard(&terms.lease, 16 * MIB);
     let innocent = async {
-        std::fs::write(folder.path().join("game"), vec![7; 64 << 20]).unwrap();
-        tokio::time::sleep(Duration::from_secs(2)).await;
-        assert!(sandbox.free().unwrap().bytes + 16 * MIB < before.bytes);
+        // Another container writes many times what the job may, on the same disk, and stays there.
+        let words = ["many-files-bomb", "400", "400"];
+        let other = Freedom::plain().start(&scene, &words).await;
+        super::super::stage::until("it has written", async || {
+            scene.said(&other).await.contains("400 MiB (")
+        })
+        .await;
+        let most = before.bytes.saturating_sub(16 * MIB);
+        super::super::stage::until("the disk shows it", async || {
+            sandbox.free().unwrap().bytes < most
+        })
+        .await;
+        // Some looks later.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        scene.end(&other).await;
     };
     tokio::select! {
         stopped = guard => panic!("{stopped}"),
         () = innocent => {}
     }
-}
-
-fn same_disk(one: &Path, other: &Path) -> bool {
-    use std::os::unix::fs::MetadataExt;
-    one.metadata().unwrap().dev() == other.metadata().unwrap().dev()
 }
 
 #[tokio::test]
