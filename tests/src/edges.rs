@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// For each crate of the workspace, which others of it may stand among its dependencies (tests aside).
-const ALLOWED: [(&str, &[&str]); 9] = [
+const ALLOWED: [(&str, &[&str]); 10] = [
     ("sublet-protocol", &[]),
     ("sublet-core", &["sublet-protocol"]),
     ("sublet-agent", &["sublet-protocol", "sublet-core"]),
@@ -13,6 +13,7 @@ const ALLOWED: [(&str, &[&str]); 9] = [
     ("sublet-tests", &["sublet-protocol", "nvml-sim"]),
     ("sublet-load", &["sublet-protocol"]),
     ("nvml-sim", &[]),
+    ("hostile", &[]),
     ("sample-job", &[]),
     ("xtask", &[]),
 ];

@@ -7,7 +7,6 @@ use bollard::models::ImageSummary;
 use bollard::query_parameters::{
     ListImagesOptionsBuilder, RemoveImageOptionsBuilder, TagImageOptionsBuilder,
 };
-use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 use sublet_protocol::job::ImageRef;
 
@@ -40,14 +39,18 @@ impl Sandbox {
         pulled: bool,
     ) -> Result<(), SandboxError> {
         let digest = hex_of(image.digest());
-        let earlier: Vec<Kept> = self
-            .kept()
-            .await?
-            .into_iter()
-            .filter(|kept| kept.digest == digest)
+        let found = self.docker.inspect_image(image.as_str());
+        let found = within("look at the image", ASK, found).await?;
+        let tags = found.repo_tags.unwrap_or_default();
+        let earlier: Vec<(&String, u64)> = tags
+            .iter()
+            .filter_map(|tag| {
+                let (used_ms, of) = record(tag)?;
+                (of == digest).then_some((tag, used_ms))
+            })
             .collect();
         let now = now_ms();
-        let last = earlier.iter().map(|kept| kept.used_ms).max();
+        let last = earlier.iter().map(|(_, used_ms)| *used_ms).max();
         let recent = last.is_some_and(|ms| now.saturating_sub(ms) < millis(WRITE_DOWN));
         // One that was here before any job asked for it is the owner's.
         if recent || (last.is_none() && !pulled) {
@@ -59,8 +62,8 @@ impl Sandbox {
             .build();
         let tagged = self.docker.tag_image(image.as_str(), Some(options));
         within("note the image's use", ASK, tagged).await?;
-        for kept in earlier {
-            self.untag(&kept.tag).await?;
+        for (tag, _) in earlier {
+            self.untag(tag).await?;
         }
         Ok(())
     }
@@ -138,11 +141,8 @@ impl Sandbox {
     }
 
     async fn kept(&self) -> Result<Vec<Kept>, SandboxError> {
-        let filters = HashMap::from([("reference", vec![REPOSITORY])]);
-        let options = ListImagesOptionsBuilder::default()
-            .filters(&filters)
-            .digests(true)
-            .build();
+        // Asked for one name, Docker would keep an image's other names to itself.
+        let options = ListImagesOptionsBuilder::default().digests(true).build();
         let images = within(
             "list its images",
             ASK,
@@ -153,17 +153,23 @@ impl Sandbox {
     }
 }
 
+/// What one of our tags says: when the image was used, and the digest that it was pulled by.
+fn record(tag: &str) -> Option<(u64, &str)> {
+    let (time, digest) = tag
+        .strip_prefix(REPOSITORY)?
+        .strip_prefix(':')?
+        .split_once('-')?;
+    Some((time.parse().ok()?, digest))
+}
+
 /// The records of one image: one for each digest that it was pulled by.
 fn kept_as(image: &ImageSummary) -> Vec<Kept> {
     let records = image.repo_tags.iter().filter_map(|tag| {
-        let (time, digest) = tag
-            .strip_prefix(REPOSITORY)?
-            .strip_prefix(':')?
-            .split_once('-')?;
+        let (used_ms, digest) = record(tag)?;
         let references = image.repo_digests.iter();
         Some(Kept {
             tag: tag.clone(),
-            used_ms: time.parse().ok()?,
+            used_ms,
             digest: digest.to_owned(),
             bytes: u64::try_from(image.size).unwrap_or(0),
             references: references

@@ -14,6 +14,7 @@ mod command_line;
 mod database;
 mod errors;
 mod heartbeats;
+mod importing;
 mod killing;
 mod logs;
 mod losing;

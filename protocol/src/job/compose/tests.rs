@@ -94,12 +94,27 @@ fn wrong_values_are_named_with_their_line() {
 }
 
 #[test]
+fn an_error_points_at_the_value_that_is_wrong() {
+    let place = |text: &str| {
+        let error = parse(text).unwrap_err();
+        (error.line, error.column)
+    };
+    assert_eq!(place(&job("", "      gpu: {count: 9}\n")), (6, 20));
+    assert_eq!(place(&job("", "      retries:   101\n")), (6, 18));
+    assert_eq!(place(&format!("\n{}", "#".repeat(70_000))), (2, 65_536));
+    assert_eq!(place(""), (1, 1));
+}
+
+#[test]
 fn no_text_brings_the_reader_down() {
     let mut runner = proptest::test_runner::TestRunner::default();
     runner
         .run(&proptest::prelude::any::<String>(), |text| {
-            let _ = parse(&text);
-            let _ = parse(&job(&format!("    {text}\n"), ""));
+            for text in [text.clone(), job(&format!("    {text}\n"), "")] {
+                if let Err(error) = parse(&text) {
+                    assert!(error.line > 0 && error.column > 0, "{error}");
+                }
+            }
             Ok(())
         })
         .unwrap();

@@ -39,7 +39,11 @@ struct Told {
 }
 
 fn told(said: &str) -> Told {
-    let line = said.lines().rev().find(|line| line.starts_with('{'));
+    // What was typed into its terminal may stand before it.
+    let line = said.lines().rev().find_map(|line| {
+        let begin = line.find("{\"attack\"")?;
+        line.get(begin..)
+    });
     let line = line.unwrap_or_else(|| panic!("the attacker told nothing but:\n{said}"));
     serde_json::from_str(line).unwrap()
 }

@@ -1,6 +1,6 @@
 //! Rights over the kernel, the machine and other processes.
 
-use super::{Freedom, Scene, attacks};
+use super::{Freedom, Scene, assert_nothing, attacks, told};
 
 attacks! {
     mounting: "mount", Freedom::privileged();
@@ -17,8 +17,6 @@ attacks! {
     });
     the_switch: "reboot", Freedom::privileged();
     swap: "swap", Freedom::privileged();
-    memory_killer: "survive-memory-killer", Freedom::privileged();
-    modules: "load-module", Freedom::privileged();
     keyrings: "keyring", Freedom::privileged();
     programs_in_the_kernel: "bpf", Freedom::privileged();
     counters: "perf", Freedom::privileged();
@@ -34,6 +32,22 @@ attacks! {
     the_kernels_bookkeeping: "kernel-bookkeeping", Freedom::privileged();
     requests_of_the_whole_machine: "aio", Freedom::privileged();
     higher_limits: "raise-limits", Freedom::plain();
+}
+
+#[tokio::test]
+async fn others_do_not_go_first_when_memory_runs_out() {
+    let (said, _) = Scene::set().await.inside(&["survive-memory-killer"]).await;
+    assert_nothing("survive-memory-killer", &said);
+}
+
+#[tokio::test]
+async fn modules_and_other_kernels_are_refused_before_the_kernel_is_asked() {
+    let (said, _) = Scene::set().await.inside(&["load-module"]).await;
+    assert_nothing("load-module", &said);
+    // A kernel without modules says that it has none; the filter says that it is forbidden.
+    for tried in told(&said).tried {
+        assert!(tried.contains("not permitted"), "{tried}");
+    }
 }
 
 #[tokio::test]

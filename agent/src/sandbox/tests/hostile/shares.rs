@@ -70,16 +70,15 @@ async fn open_files_end_at_the_limit() {
 #[tokio::test]
 async fn a_hog_gets_the_processor_time_that_it_was_given() {
     let scene = Scene::set().await;
-    let words = ["cpu-hog", "4", "65"];
+    // Far less than the machine can give, however busy it is with other things.
+    let words = ["cpu-hog", "4", "10"];
     let mut spec = scene.spec(&words);
-    spec.cpu_milli = 500;
+    spec.cpu_milli = 50;
     let terms = scene.stage.lease().await;
     // One after the other: beside its control it would have less than it may.
     let (said, _) = scene.inside_with(&spec, &terms).await;
     assert_nothing(words[0], &said);
-    // The most weight there is, for this machine may be busy with other things.
-    let free = Freedom::plain().with(|host| host.cpu_shares = Some(262_144));
-    let free = told(&scene.outside(&words, free).await);
+    let free = told(&scene.outside(&words, Freedom::plain()).await);
     assert!(!free.got.is_empty(), "{:?}", free.tried);
 }
 

@@ -49,10 +49,10 @@ table! {
     "host-name": "renames the host", "no capability; a name of its own", SHOWN;
     "reboot": "asks for what may restart the machine", "no capability; the seccomp filter", SHOWN;
     "swap": "switches swap on and off", "no capability; the seccomp filter", SHOWN;
-    "survive-memory-killer": "makes others go first when memory runs out, locks memory", "no capability; limits on locked memory", SHOWN;
+    "survive-memory-killer": "makes the owner's programs go first when memory runs out", "no capability; its score is the worst there is", Err("it needs a right that Docker itself may lack");
     "shared-memory": "opens shared memory, queues and semaphores of the host by their key", "an IPC namespace of its own", SHOWN;
     // The kernel.
-    "load-module": "loads a module or another kernel", "no capability; the seccomp filter", SHOWN;
+    "load-module": "loads a module or another kernel", "no capability; the seccomp filter", Err("the kernel may have no modules; the filter's own refusal is told from that");
     "keyring": "reads and plants keys, which are kept for a user and not for a container", "the seccomp filter", SHOWN;
     "bpf": "loads a program into the kernel", "the seccomp filter", SHOWN;
     "perf": "counts what the machine does", "the seccomp filter", SHOWN;
