@@ -26,7 +26,7 @@ impl Import {
         })?;
         say::raw(imported.job.as_bytes())?;
         for note in &imported.notes {
-            say::hint(format_args!("{note}"));
+            say::progress(note);
         }
         Ok(())
     }

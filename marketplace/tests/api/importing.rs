@@ -79,7 +79,7 @@ fn a_file_that_is_wrong_is_told_with_line_and_column() {
     assert_eq!(refused.status.code(), Some(1));
     let told = String::from_utf8_lossy(&refused.stderr).into_owned();
     assert!(
-        told.contains("line 4, column 49: `retries` must be 0 to 100"),
+        told.contains("line 4, column 48: `retries` must be 0 to 100"),
         "{told}"
     );
 }

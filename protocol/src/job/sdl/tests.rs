@@ -83,7 +83,6 @@ fn a_vendor_without_a_model_asks_for_any_of_its_gpus() {
         "                - model: rtx3060ti\n                  ram: 8Gi\n",
         "",
     );
-    let any = any.replace("nvidia:\n", "nvidia:\n");
     let job = parse(&import_sdl(&any, price()).unwrap().job).unwrap();
     assert_eq!(job.gpu.model.as_deref(), Some("NVIDIA"));
 }
@@ -95,7 +94,8 @@ fn refused(old: &str, new: &str, word: &str) {
     assert_ne!(text, sdl(), "nothing was replaced");
     let errors = import_sdl(&text, price()).unwrap_err();
     let found = errors.iter().find(|error| error.what.contains(word));
-    let error = found.unwrap_or_else(|| panic!("{errors:?}"));
+    assert!(found.is_some(), "no `{word}` in {errors:?}");
+    let error = found.unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let line = usize::try_from(error.line).unwrap();
     assert!((1..=lines.len()).contains(&line), "{error}");
