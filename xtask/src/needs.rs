@@ -9,6 +9,8 @@ pub enum Purpose {
     Test,
     Pages,
     Bench,
+    /// A display without a screen, on which a test's hand moves the mouse.
+    Display,
 }
 
 /// What shows that a need is met.
@@ -46,7 +48,7 @@ const fn need(purpose: Purpose, package: &'static str, sign: Sign, why: &'static
 
 /// All that the chores need of the system.
 pub const NEEDS: &[Need] = {
-    use Purpose::{Bench, Build, Pages, Run, Test};
+    use Purpose::{Bench, Build, Display, Pages, Run, Test};
     use Sign::{Installed, Program};
     &[
         need(Build, "gcc", Program(&["gcc"]), "compiles and links"),
@@ -142,6 +144,12 @@ pub const NEEDS: &[Need] = {
             "npm",
             Program(&["npm"]),
             "fetches what the pages are built with",
+        ),
+        need(
+            Display,
+            "xvfb",
+            Program(&["Xvfb"]),
+            "a display without a screen, for input that a test makes",
         ),
         need(
             Bench,

@@ -23,6 +23,8 @@ pub struct RunOptions {
     pub allow_software_gpu: bool,
     /// A substitute for NVIDIA's management library.
     pub nvml_library: Option<PathBuf>,
+    /// The score of cards that only a substitute library shows.
+    pub simulated_score: Option<u32>,
     /// How long nobody may have touched anything before mode `away` rents, over the settings, in ms.
     pub away_ms: Option<u64>,
     /// A stand-in for the system's `/sys`, for power supplies.
@@ -47,6 +49,9 @@ pub struct RunArgs {
     /// Load this library instead of NVIDIA's; it runs with the agent's rights
     #[arg(long, value_name = "PATH", env = "SUBLET_NVML_LIBRARY", hide = true)]
     nvml_library: Option<PathBuf>,
+    /// The score of cards that only such a library shows: nothing can be measured on them; for tests
+    #[arg(long, value_name = "SCORE", requires = "nvml_library", hide = true)]
+    simulated_score: Option<u32>,
     /// Mode `away` begins after so many milliseconds, whatever the settings say; for tests, which cannot wait minutes
     #[arg(long, value_name = "MS", hide = true)]
     away_ms: Option<u64>,
@@ -80,6 +85,7 @@ impl RunArgs {
             floor: self.floor.map(HourlyPrice),
             allow_software_gpu: self.allow_software_gpu,
             nvml_library: self.nvml_library.clone(),
+            simulated_score: self.simulated_score,
             away_ms: self.away_ms,
             sys_folder: self.sys_folder.clone(),
         }

@@ -127,6 +127,9 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         .map_or_else(Library::from_env, Library::at);
     let mut machine = Machine::look(&exe, library).await?;
     machine.recall_scores(&store);
+    if let Some(score) = told.simulated_score {
+        machine.simulate_scores(score);
+    }
     let cards = machine.facts(Instant::now());
     let cards = cards.iter().map(KnownGpu::from).collect();
     let settings = Watched::open(&options.data, overrides, cards);

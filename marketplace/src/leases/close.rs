@@ -17,7 +17,7 @@ pub enum JobGoes {
     Over(JobState),
     /// Back into the queue, and one try fewer is left.
     AgainAfterATry,
-    /// Back into the queue: nothing ran.
+    /// Back into the queue: nothing ran, or the owner needed the GPU, which every renter agreed to.
     Again,
 }
 
@@ -27,6 +27,7 @@ pub fn decide(state: LeaseState, code: EndCode, cancelled: bool, tries_left: u64
         (LeaseState::Finished, EndCode::Completed) => JobGoes::Over(JobState::Completed),
         _ if cancelled => JobGoes::Over(JobState::Cancelled),
         (LeaseState::Refused, code) if code.may_retry() => JobGoes::Again,
+        (_, EndCode::Reclaimed) => JobGoes::Again,
         (_, code) if code.may_retry() && tries_left > 0 => JobGoes::AgainAfterATry,
         (_, EndCode::Cancelled) => JobGoes::Over(JobState::Cancelled),
         _ => JobGoes::Over(JobState::Failed),
@@ -183,8 +184,17 @@ mod tests {
                 2,
                 Over(JobState::Failed),
             ),
-            (Failed, EndCode::Reclaimed, false, 1, AgainAfterATry),
-            (Failed, EndCode::Reclaimed, false, 0, Over(JobState::Failed)),
+            // Its owner took the GPU back: that costs the job nothing but time.
+            (Finished, EndCode::Reclaimed, false, 1, Again),
+            (Finished, EndCode::Reclaimed, false, 0, Again),
+            (Failed, EndCode::SandboxFailed, false, 1, AgainAfterATry),
+            (
+                Failed,
+                EndCode::SandboxFailed,
+                false,
+                0,
+                Over(JobState::Failed),
+            ),
             (
                 Failed,
                 EndCode::Reclaimed,

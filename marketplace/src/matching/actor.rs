@@ -16,7 +16,12 @@ use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use sublet_protocol::ids::JobId;
 use sublet_protocol::lease::LeaseState;
+use sublet_protocol::lease::{EndCode, LeaseState};
 use sublet_protocol::money::HourlyPrice;
+
+/// How long a rig that could not go on with a job is not asked for it again, in ms; four times as long each time.
+const FIRST_REST_MS: u64 = 5_000;
+const LONGEST_REST_MS: u64 = 15 * 60_000;
 
 /// What waits, and why, as the last look at the order book found.
 #[derive(Default)]
@@ -145,12 +150,20 @@ async fn orders(
     let mut orders = Vec::new();
     for job in jobs::queued(conn).await? {
         let past = Lease::of_job(conn, &job.id).await?;
-        let refused = |lease: &&Lease| {
+        let unwilling = |lease: &&Lease| {
+            let failures = past
+                .iter()
+                .filter(|l| l.rig == lease.rig && is_rigs_fault(l));
+            let rest_ms = rest_ms(lease, failures.count(), refused_ms);
             let ended = lease.ended_ms.unwrap_or(lease.granted_ms);
-            lease.state == LeaseState::Refused && now.saturating_sub(ended) < refused_ms
+            rest_ms.is_some_and(|rest_ms| now.saturating_sub(ended) < rest_ms)
         };
         orders.push(Order {
-            refused: past.iter().filter(refused).map(|l| l.rig.clone()).collect(),
+            resting: past
+                .iter()
+                .filter(unwilling)
+                .map(|l| l.rig.clone())
+                .collect(),
             tried: past.iter().map(|l| l.rig.clone()).collect(),
             job: job.id,
             renter: job.renter,
@@ -161,6 +174,27 @@ async fn orders(
 }
 
 /// The offers of every rig that lives.
+/// The rig, not the job, could not go on: its container engine was away, or a registry out of its reach.
+fn is_rigs_fault(lease: &Lease) -> bool {
+    let code = lease.ending.as_ref().map(|ending| ending.code);
+    lease.state == LeaseState::Failed && code == Some(EndCode::SandboxFailed)
+}
+
+/// For how long a rig is not asked again after this lease of the same job, in ms: `failures` is how often it could not
+/// go on with it. Without a rest, a job would use up its tries on one rig within a second.
+fn rest_ms(lease: &Lease, failures: usize, refused_ms: u64) -> Option<u64> {
+    if lease.state == LeaseState::Refused {
+        return Some(refused_ms);
+    }
+    is_rigs_fault(lease).then(|| {
+        let doublings = u32::try_from(failures.saturating_sub(1)).unwrap_or(u32::MAX);
+        FIRST_REST_MS
+            .saturating_mul(4_u64.saturating_pow(doublings))
+            .min(LONGEST_REST_MS)
+    })
+}
+
+/// The offers of every rig that lives, with the GPUs that its open leases hold.
 fn standing(app: &App) -> Vec<Standing> {
     let rigs = app.board.all();
     rigs.iter()
@@ -186,4 +220,59 @@ fn standing_of(app: &App, rig: &Rig) -> Option<Standing> {
         limits: offer.limits,
         busy,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ledger::{Charge, Terms};
+    use sublet_protocol::lease::Ending;
+    use sublet_protocol::money::{BasisPoints, HourlyPrice, MicroUsd};
+
+    fn lease(state: LeaseState, code: EndCode) -> Lease {
+        Lease {
+            id: "lease-1".parse().unwrap(),
+            job: "job-1".parse().unwrap(),
+            renter: "renter".parse().unwrap(),
+            rig: "rig-1".parse().unwrap(),
+            gpus: Vec::new(),
+            terms: Terms {
+                price: HourlyPrice(MicroUsd(1)),
+                fee: BasisPoints::new(0).unwrap(),
+                deadline_ms: 1,
+            },
+            state,
+            granted_ms: 0,
+            ended_ms: Some(0),
+            used_ms: 0,
+            reserved: MicroUsd::ZERO,
+            charge: Charge::default(),
+            progress: None,
+            ending: Some(Ending {
+                code,
+                exit_code: None,
+                message: String::new(),
+                outputs: Vec::new(),
+            }),
+            closed: true,
+        }
+    }
+
+    #[test]
+    fn a_rig_that_could_not_go_on_rests_ever_longer_and_a_reclaim_rests_nobody() {
+        let failed = lease(LeaseState::Failed, EndCode::SandboxFailed);
+        for (failures, rest) in [
+            (1, 5_000),
+            (2, 20_000),
+            (3, 80_000),
+            (9, 900_000),
+            (99, 900_000),
+        ] {
+            assert_eq!(rest_ms(&failed, failures, 60_000), Some(rest));
+        }
+        let refused = lease(LeaseState::Refused, EndCode::NotAccepted);
+        assert_eq!(rest_ms(&refused, 0, 60_000), Some(60_000));
+        let reclaimed = lease(LeaseState::Settled, EndCode::Reclaimed);
+        assert_eq!(rest_ms(&reclaimed, 0, 60_000), None);
+    }
 }

@@ -20,8 +20,8 @@ pub struct Order {
     pub spec: JobSpec,
     /// Rigs that could not finish it: asked last.
     pub tried: BTreeSet<RigId>,
-    /// Rigs that refused it a moment ago: not asked now.
-    pub refused: BTreeSet<RigId>,
+    /// Rigs that refused it or failed at it a moment ago: not asked now.
+    pub resting: BTreeSet<RigId>,
 }
 
 /// A rig's standing offer.
@@ -81,7 +81,7 @@ struct Bid<'a> {
 }
 
 fn fill(order: &Order, book: &[Standing], money: MicroUsd) -> Outcome {
-    let askable = book.iter().filter(|s| !order.refused.contains(&s.rig));
+    let askable = book.iter().filter(|s| !order.resting.contains(&s.rig));
     let bids = askable.filter_map(|standing| bid(order, standing));
     // Cheapest first; among equals the faster one, then the order of ids, so that the same book always gives the
     // same answer.
@@ -183,9 +183,11 @@ fn why_none(order: &Order, book: &[Standing]) -> String {
             return format!("{on_offer}{narrowed}, {}", need.none(&order.spec));
         }
     }
-    left.retain(|(standing, _)| !order.refused.contains(&standing.rig));
+    left.retain(|(standing, _)| !order.resting.contains(&standing.rig));
     if left.is_empty() {
-        return format!("{on_offer}, but the rigs that fit refused the job a moment ago");
+        return format!(
+            "{on_offer}, but the rigs that fit refused the job or failed at it a moment ago"
+        );
     }
     let count = order.spec.gpu.count;
     format!(

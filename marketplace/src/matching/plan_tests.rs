@@ -57,7 +57,7 @@ fn order(extra: &str) -> Order {
         renter: RenterId::new("alice").unwrap(),
         spec: sublet_protocol::job::parse(&yaml).unwrap(),
         tried: BTreeSet::new(),
-        refused: BTreeSet::new(),
+        resting: BTreeSet::new(),
     }
 }
 
@@ -191,10 +191,10 @@ fn a_rig_that_could_not_is_asked_last_and_one_that_refused_is_not_asked() {
     again.tried = BTreeSet::from([RigId::new("r-a").unwrap()]);
     assert_eq!(taken(&again, book()).0, "r-b");
     assert_eq!(taken(&again, book()[..1].to_vec()).0, "r-a");
-    again.refused.clone_from(&again.tried);
+    again.resting.clone_from(&again.tried);
     assert_eq!(
         waits(&again, book()[..1].to_vec()),
-        "1 GPU on offer, but the rigs that fit refused the job a moment ago"
+        "1 GPU on offer, but the rigs that fit refused the job or failed at it a moment ago"
     );
 }
 

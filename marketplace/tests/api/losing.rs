@@ -164,33 +164,33 @@ async fn a_rig_that_refused_is_asked_again_only_after_a_while() {
         .await;
     assert_eq!(
         why(&view),
-        "1 GPU on offer, but the rigs that fit refused the job a moment ago"
+        "1 GPU on offer, but the rigs that fit refused the job or failed at it a moment ago"
     );
     assert_eq!(rig.granted().await.job, submitted);
     assert!(said.elapsed() >= Duration::from_millis(1_400));
 }
 
 #[tokio::test]
-async fn a_reclaimed_job_goes_on_elsewhere_until_its_retries_are_used_up() {
+async fn a_reclaimed_job_goes_on_elsewhere_and_it_costs_no_try() {
     let market = TestMarket::start().await;
     let renter = market.renter("alice", "1");
     let (mut a, mut b) = (market.rig(1).await, market.rig(2).await);
     a.offer(&[("gpu-a", 360_000)]).await;
     let submitted = renter
-        .submit(&job("0.72", "      retries: 1\n"))
+        .submit(&job("0.72", "      retries: 0\n"))
         .await
         .unwrap();
     let first = a.granted().await.lease;
     b.offer(&[("gpu-b", 720_000)]).await;
     let over = a.ends(
         &first,
-        LeaseState::Failed,
+        LeaseState::Finished,
         1_000,
         EndCode::Reclaimed,
         vec![],
     );
     a.beat(vec![over]).await;
-    // The first is cheaper, and free again, but has failed this job once: it is asked last.
+    // The first is cheaper, and free again, but was taken back from this job once: it is asked last.
     let second = b.granted().await.lease;
     let over = b.ends(
         &second,
@@ -204,6 +204,38 @@ async fn a_reclaimed_job_goes_on_elsewhere_until_its_retries_are_used_up() {
     assert_eq!((view.state, view.leases.len()), (JobState::Failed, 2));
     assert_eq!(view.charged, MicroUsd(300));
     market.audit().await;
+}
+
+#[tokio::test]
+async fn a_job_does_not_use_up_its_tries_on_a_rig_that_cannot_reach_its_image() {
+    let market = TestMarket::start().await;
+    let renter = market.renter("alice", "1");
+    let (mut a, mut b) = (market.rig(1).await, market.rig(2).await);
+    a.offer(&[("gpu-a", 360_000)]).await;
+    let submitted = renter
+        .submit(&job("0.72", "      retries: 2\n"))
+        .await
+        .unwrap();
+    let first = a.granted().await.lease;
+    let over = a.ends(
+        &first,
+        LeaseState::Failed,
+        0,
+        EndCode::SandboxFailed,
+        vec![],
+    );
+    a.beat(vec![over]).await;
+    // It is free and fits, and is not asked again at once.
+    let view = renter
+        .until(&submitted, |view| {
+            let why = view.waiting_for.as_deref();
+            why.is_some_and(|why| why.contains("failed at it a moment ago"))
+        })
+        .await;
+    assert_eq!((view.state, view.leases.len()), (JobState::Queued, 1));
+    // Another rig, though dearer, is.
+    b.offer(&[("gpu-b", 720_000)]).await;
+    assert_eq!(b.granted().await.job, submitted);
 }
 
 #[tokio::test]

@@ -6,9 +6,11 @@ mod heartbeats;
 mod newcomer;
 mod page;
 mod proc_stat;
+mod reclaim;
 mod rented;
 mod rest;
 mod start;
+mod x_input;
 
 use std::process::ExitCode;
 
@@ -37,7 +39,7 @@ struct Measure {
     take: fn(&Bench) -> anyhow::Result<Vec<Figure>>,
 }
 
-const MEASURES: [Measure; 4] = [
+const MEASURES: [Measure; 5] = [
     Measure {
         name: "heartbeats",
         purposes: &[Purpose::Build],
@@ -49,6 +51,11 @@ const MEASURES: [Measure; 4] = [
         purposes: &[Purpose::Build, Purpose::Run],
         long: false,
         take: start::measure,
+    },
+    Measure {
+        name: "reclaim",
+        purposes: &[Purpose::Build, Purpose::Run, Purpose::Display],
+        take: reclaim::measure,
     },
     Measure {
         name: "rest",

@@ -36,6 +36,16 @@ impl Rented {
         words: &[&str],
         variables: &[(&str, PathBuf)],
     ) -> anyhow::Result<Rented> {
+        Self::start_under(ground, SETTINGS, words, variables)
+    }
+
+    /// As [`Rented::start`], under other settings.
+    pub fn start_under(
+        ground: &mut Ground,
+        settings: &str,
+        words: &[&str],
+        variables: &[(&str, PathBuf)],
+    ) -> anyhow::Result<Rented> {
         let sublet = ground.folders().built(Kind::Release, "sublet")?;
         let market = ground.folders().built(Kind::Release, "sublet-market")?;
         let run = ground.run_folder().to_owned();
@@ -59,7 +69,7 @@ impl Rented {
 
         let credentials = run.join("credentials");
         write_keys(&credentials)?;
-        write_settings(&agent_data)?;
+        write_settings(&agent_data, settings)?;
         let mut agent = Command::new(&sublet);
         agent
             .args(["run", "--market", address.trim()])
@@ -149,13 +159,13 @@ impl Rented {
 /// The rule of a rig that nobody sits at, and that waits for nothing: what is measured is not the owner's absence.
 const SETTINGS: &str = "[rent]\nmode = \"always\"\nsettle_seconds = 0\n";
 
-fn write_settings(agent_data: &Path) -> anyhow::Result<()> {
+fn write_settings(agent_data: &Path, text: &str) -> anyhow::Result<()> {
     let mut folder = fs::DirBuilder::new();
     folder.recursive(true);
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut folder, 0o700);
     folder
         .create(agent_data)
-        .and_then(|()| fs::write(agent_data.join("settings.toml"), SETTINGS))
+        .and_then(|()| fs::write(agent_data.join("settings.toml"), text))
         .context("the agent's settings cannot be written")
 }

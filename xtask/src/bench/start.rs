@@ -150,7 +150,8 @@ fn started(docker: &Docker, name: &str, since: f64) -> anyhow::Result<f64> {
     Ok(nanos as f64 / 1e6)
 }
 
-fn now() -> anyhow::Result<f64> {
+/// The time in Unix milliseconds.
+pub fn now() -> anyhow::Result<f64> {
     let since = SystemTime::now().duration_since(UNIX_EPOCH)?;
     Ok(since.as_secs_f64() * 1_000.0)
 }
