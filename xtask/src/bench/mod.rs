@@ -56,6 +56,7 @@ const MEASURES: [Measure; 5] = [
         name: "reclaim",
         purposes: &[Purpose::Build, Purpose::Run, Purpose::Display],
         take: reclaim::measure,
+        long: false,
     },
     Measure {
         name: "rest",

@@ -26,7 +26,8 @@ const RUNS: usize = 200;
 const RUNS_WITHIN: Duration = Duration::from_secs(40 * 60);
 const RUNNING_WITHIN: Duration = Duration::from_secs(60);
 const GONE_WITHIN: Duration = Duration::from_secs(20);
-const NOTED_WITHIN: Duration = Duration::from_secs(5);
+const NOTED_WITHIN: Duration = Duration::from_secs(1);
+const DAY_MS: f64 = 86_400_000.0;
 
 /// What is promised, in ms.
 const FROZEN_MS: f64 = 100.0;
@@ -73,6 +74,8 @@ struct Times {
     gone: Vec<f64>,
     /// From the end of the container until the GPU's memory was seen free.
     free: Vec<f64>,
+    /// How many jobs Docker could not freeze.
+    unfrozen: usize,
 }
 
 /// One job all the time: whenever it is taken back it is queued again, and comes back once the hand rests.
@@ -114,16 +117,21 @@ fn runs(
         holding.join()?;
         let freed = freed(log, run)?;
         if run > 0 {
-            times
-                .frozen
-                .push(noted(docker, &name, "pause", touched)? - touched);
-            times
-                .gone
-                .push(noted(docker, &name, "die", touched)? - touched);
-            times.free.push(freed);
+            let gone = noted(docker, &name, "die", touched)?;
+            // A job that could not be frozen in time was killed instead: it stands still since.
+            let frozen = noted(docker, &name, "pause", touched).ok();
+            times.unfrozen += usize::from(frozen.is_none());
+            times.frozen.push(frozen.unwrap_or(gone) - touched);
+            times.gone.push(gone - touched);
+            times.free.push((freed - gone).rem_euclid(DAY_MS));
         }
     }
     task.done();
+    // A job that runs outlives its agent; this one may not.
+    rented.owner(&["pause"])?;
+    rented.until("the last lease to end", |status| {
+        status["leases"].as_array().is_some_and(Vec::is_empty)
+    })?;
     Ok(times)
 }
 
@@ -135,10 +143,16 @@ fn figures(mut times: Times) -> anyhow::Result<Vec<Figure>> {
          count. Frozen and gone are Docker's own notes of the pause and of the end of the last process, on the same clock. \
          Marketplace, agent, Docker and job share one machine."
     );
+    let setting = match times.unfrozen {
+        0 => setting,
+        some => format!(
+            "{setting} {some} jobs could not be frozen by Docker, and count as standing still once they were killed."
+        ),
+    };
     let memory = format!(
         "The same runs on a simulated card: its driver (the NVML simulator) shows {} MiB taken by the job, and frees them \
-         {} ms after the job's last process is gone. The time runs from the agent's own first look after the end of the \
-         container until NVML showed the memory free.",
+         {} ms after the job's last process is gone. The time runs from Docker's note of that end until the agent's \
+         word that NVML showed the memory free.",
         TAKEN_MIB - FREE_MIB,
         CLEARS_AFTER.as_millis()
     );
@@ -233,7 +247,7 @@ fn noted(docker: &Docker, name: &str, event: &str, since: f64) -> anyhow::Result
     Ok(nanos as f64 / 1e6)
 }
 
-/// The `run`th time that the agent saw the memory free, in ms from its first look.
+/// When the agent saw the memory free for the `run`th time, in ms of the day.
 fn freed(log: &Path, run: usize) -> anyhow::Result<f64> {
     let line = wait_until("the GPU's memory to be verified free", GONE_WITHIN, || {
         let text = fs::read_to_string(log).context("the agent's log cannot be read")?;
@@ -242,19 +256,23 @@ fn freed(log: &Path, run: usize) -> anyhow::Result<f64> {
             .filter(|line| line.contains("memory is free of the job"));
         Ok(lines.nth(run).map(str::to_owned))
     })?;
-    let after = line
-        .split("after_ms=")
-        .nth(1)
-        .and_then(|rest| rest.split_whitespace().next());
-    after
-        .and_then(|after| after.parse().ok())
-        .with_context(|| format!("the agent's log reads otherwise than expected: {line}"))
+    of_day(&line).with_context(|| format!("the agent's log reads otherwise than expected: {line}"))
+}
+
+/// The milliseconds of the day at the head of a line, `2026-01-31T12:00:00.5Z`.
+fn of_day(line: &str) -> Option<f64> {
+    let (_, clock) = line.split_once('T')?;
+    let (clock, _) = clock.split_once('Z')?;
+    let mut parts = clock.split(':');
+    let mut next = || parts.next()?.parse::<f64>().ok();
+    let (hours, minutes, seconds) = (next()?, next()?, next()?);
+    Some(((hours * 60.0 + minutes) * 60.0 + seconds) * 1_000.0)
 }
 
 fn spec(image: &str) -> anyhow::Result<String> {
     let cores = thread::available_parallelism()?;
     Ok(format!(
-        "services:\n  spinner:\n    image: {image}\n    command: [\"--width\", \"1280\", \"--height\", \"720\", \"--samples\", \"60000\"]\n    deploy:\n      resources:\n        limits:\n          cpus: \"{cores}\"\n          memory: 512m\n    x-sublet:\n      max_price_per_hour: 0.50\n      deadline: 2h\n"
+        "services:\n  spinner:\n    image: {image}\n    command: [\"--width\", \"1280\", \"--height\", \"720\", \"--samples\", \"60000\"]\n    deploy:\n      resources:\n        limits:\n          cpus: \"{cores}\"\n          memory: 512m\n    x-sublet:\n      max_price_per_hour: 0.50\n      deadline: 2h\n      outputs:\n        - /out/picture.png\n"
     ))
 }
 
@@ -340,5 +358,12 @@ mod tests {
         assert_eq!(percentile(&mut values, 99), Some(198.0));
         assert_eq!(percentile(&mut values, 100), Some(200.0));
         assert_eq!(percentile(&mut [], 50), None);
+    }
+
+    #[test]
+    fn the_time_of_a_log_line_is_read() {
+        let line = "2026-01-31T01:02:03.500000Z  INFO sublet: a thing";
+        assert_eq!(of_day(line), Some(3_723_500.0));
+        assert_eq!(of_day("no time"), None);
     }
 }
