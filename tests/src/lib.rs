@@ -17,4 +17,6 @@ pub mod jobs;
 pub mod market;
 pub mod program;
 pub mod rig;
+pub mod screen;
+pub mod simulated;
 pub mod wait;

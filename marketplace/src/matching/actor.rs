@@ -15,7 +15,6 @@ use sqlx::SqliteConnection;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use sublet_protocol::ids::JobId;
-use sublet_protocol::lease::LeaseState;
 use sublet_protocol::lease::{EndCode, LeaseState};
 use sublet_protocol::money::HourlyPrice;
 
@@ -173,7 +172,6 @@ async fn orders(
     Ok(orders)
 }
 
-/// The offers of every rig that lives.
 /// The rig, not the job, could not go on: its container engine was away, or a registry out of its reach.
 fn is_rigs_fault(lease: &Lease) -> bool {
     let code = lease.ending.as_ref().map(|ending| ending.code);
@@ -194,7 +192,7 @@ fn rest_ms(lease: &Lease, failures: usize, refused_ms: u64) -> Option<u64> {
     })
 }
 
-/// The offers of every rig that lives, with the GPUs that its open leases hold.
+/// The offers of every rig that lives.
 fn standing(app: &App) -> Vec<Standing> {
     let rigs = app.board.all();
     rigs.iter()

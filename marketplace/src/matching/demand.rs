@@ -33,7 +33,7 @@ impl Demand {
                 let mut needs = NEEDS.iter().filter(|need| **need != Need::Price);
                 needs.all(|need| need.met(&order.spec, offer, &standing.limits, busy))
             });
-            !order.refused.contains(&standing.rig)
+            !order.resting.contains(&standing.rig)
                 && usize::try_from(order.spec.gpu.count).is_ok_and(|count| fitting.count() >= count)
         };
         let best = self.0.iter().find(|(_, order)| fits(order));

@@ -297,7 +297,7 @@ fn a_rig_hears_what_waiting_orders_would_pay_it() {
     picky.spec.gpu.score_min = 1001;
     assert_eq!(best(&[picky], &dear), None, "it is too slow for it");
     let mut refused = priced("j", "0.30", 1);
-    refused.refused.insert(dear.rig.clone());
+    refused.resting.insert(dear.rig.clone());
     assert_eq!(best(&[refused], &dear), None);
     let poor = demand(&[priced("j", "0.30", 1)], "0").best_for(&dear);
     assert_eq!(poor, None, "nobody can pay it");

@@ -8,7 +8,10 @@
 
 mod crash;
 mod gpu;
+mod heat;
 mod life;
 mod money;
+mod owner;
 mod refusal;
 mod silence;
+mod way_back;
