@@ -6,9 +6,12 @@
 
 mod board;
 mod merge;
+mod sticks;
 
 #[cfg(target_os = "linux")]
 mod linux;
+#[cfg(windows)]
+mod windows;
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -27,6 +30,9 @@ mod tests;
 pub struct PresenceWatch {
     board: Arc<Board>,
     listening: watch::Sender<bool>,
+    /// After `listening`: its thread is woken to find that gone.
+    #[cfg(windows)]
+    ringer: Option<windows::Ringer>,
 }
 
 impl PresenceWatch {
@@ -36,14 +42,8 @@ impl PresenceWatch {
     pub fn start() -> Self {
         #[cfg(target_os = "linux")]
         return Self::start_in(linux::Surroundings::of_this_process());
-        #[cfg(not(target_os = "linux"))]
-        {
-            let (listening, _) = watch::channel(false);
-            Self {
-                board: Arc::new(Board::new()),
-                listening,
-            }
-        }
+        #[cfg(windows)]
+        return Self::start_on_windows();
     }
 
     #[cfg(target_os = "linux")]
@@ -52,6 +52,17 @@ impl PresenceWatch {
         let (listening, ears) = watch::channel(false);
         linux::start(&board, surroundings, ears);
         Self { board, listening }
+    }
+
+    #[cfg(windows)]
+    fn start_on_windows() -> Self {
+        let board = Arc::new(Board::new());
+        let (listening, ears) = watch::channel(false);
+        Self {
+            listening,
+            ringer: windows::start(&board, ears),
+            board,
+        }
     }
 
     /// Everything that is known of the owner. What no source can tell is absent; what none tells any more grows old.
@@ -66,6 +77,10 @@ impl PresenceWatch {
         self.board.listen(on);
         self.listening
             .send_if_modified(|was| std::mem::replace(was, on) != on);
+        #[cfg(windows)]
+        if let Some(ringer) = &self.ringer {
+            ringer.ring();
+        }
     }
 
     /// A number that changes the moment input is noticed while listening.

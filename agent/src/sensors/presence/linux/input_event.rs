@@ -1,6 +1,6 @@
 //! What device files tell: the kernel's `struct input_event` of an event device, and `struct js_event` of a joystick.
 
-use std::collections::HashMap;
+use crate::sensors::presence::sticks::Sticks;
 
 /// The size of one record of an event device on 64-bit systems: two words of time, kind, code, value.
 pub(super) const EVENT: usize = 24;
@@ -27,10 +27,10 @@ fn events(records: &[u8]) -> impl Iterator<Item = (u16, u16, i32)> {
     })
 }
 
-/// Where the axes and buttons of a gamepad were when they last counted: sticks tremble and drift with nobody at them.
+/// A gamepad, and how it stood when it last counted.
 #[derive(Debug, Default)]
 pub(super) struct Pad {
-    counted: HashMap<(u8, u16), i32>,
+    sticks: Sticks<(u8, u16)>,
     widest: i32,
 }
 
@@ -49,8 +49,8 @@ impl Pad {
             let value = i32::from(i16::from_ne_bytes([record[4], record[5]]));
             let (kind, number) = (record[6] & !STANDING, u16::from(record[7]));
             match kind {
-                BUTTON => moved |= self.changed(kind, number, value, 1),
-                AXIS => moved |= self.changed(kind, number, value, FAR),
+                BUTTON => moved |= self.sticks.moved((kind, number), value, 1),
+                AXIS => moved |= self.sticks.moved((kind, number), value, FAR),
                 _ => {}
             }
         }
@@ -69,22 +69,12 @@ impl Pad {
                 ABSOLUTE if HATS.contains(&code) => moved = true,
                 ABSOLUTE if AXES.contains(&code) => {
                     self.widest = self.widest.max(value.saturating_abs());
-                    moved |= self.changed(1, code, value, far(self.widest));
+                    moved |= self.sticks.moved((1, code), value, far(self.widest));
                 }
                 _ => {}
             }
         }
         moved
-    }
-
-    /// The first value is where it stands. A slow drift adds up to a move only once in a long while.
-    fn changed(&mut self, kind: u8, number: u16, value: i32, far: i32) -> bool {
-        let counted = self.counted.entry((kind, number)).or_insert(value);
-        let changed = value.saturating_sub(*counted).saturating_abs() >= far;
-        if changed {
-            *counted = value;
-        }
-        changed
     }
 }
 
