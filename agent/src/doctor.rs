@@ -2,8 +2,10 @@
 //! here only judges.
 
 mod observe;
+mod presence;
 
 pub use observe::observe;
+pub use presence::presence_check;
 
 use std::path::PathBuf;
 use sublet_protocol::local::{Check, Doctor, Verdict};

@@ -121,6 +121,36 @@ pub const NEEDS: &[Need] = {
             "looks into the keyring",
         ),
         need(
+            Test,
+            "openbox",
+            Program(&["openbox"]),
+            "fills the screen of a display that is watched",
+        ),
+        need(
+            Test,
+            "sway",
+            Program(&["sway"]),
+            "a Wayland session that is watched",
+        ),
+        need(
+            Test,
+            "wtype",
+            Program(&["wtype"]),
+            "types into a Wayland session",
+        ),
+        need(
+            Test,
+            "xdotool",
+            Program(&["xdotool"]),
+            "types into an X display",
+        ),
+        need(
+            Test,
+            "xvfb",
+            Program(&["Xvfb"]),
+            "an X display that is watched",
+        ),
+        need(
             Pages,
             "chromium",
             Program(CHROMIUM),

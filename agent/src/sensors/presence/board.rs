@@ -19,6 +19,8 @@ pub struct SourceView {
     pub state: SourceState,
     /// Somebody at this machine's own keyboard, mouse or screen could not be missed by it.
     pub covers_desk: bool,
+    /// Whether it shows a place to sit at; absent where it does not look for one.
+    pub seat: Option<bool>,
 }
 
 /// How a source stands. Texts are whole sentences.
@@ -108,6 +110,7 @@ impl Sight {
             name: self.name,
             state: self.state.clone(),
             covers_desk: self.touch.is_some_and(|touch| touch.covers_desk),
+            seat: self.seat.map(|seat| seat.there),
         }
     }
 }

@@ -2,6 +2,7 @@
 //! ours is.
 
 mod buses;
+mod compositor;
 mod devices;
 mod wayland;
 mod x11;

@@ -72,6 +72,7 @@ async fn look(
     was_idle: &mut bool,
 ) -> Result<(), BusError> {
     let logins = Logins(logins(bus).await?);
+    let programs = inhibitors(bus).await?;
     post.seat(logins.graphical());
     post.session(SessionSeen {
         locked: logins.locked(),
@@ -89,7 +90,6 @@ async fn look(
     if let Some(last) = terminals::last_input(dev, logins.remote_terminals()) {
         remote.touch(last, InputKind::Remote, false);
     }
-    let programs = inhibitors(bus).await?;
     let watching = |program| Watching {
         program,
         how: WatchingHow::Inhibits,

@@ -35,7 +35,7 @@ const LOOK_AGAIN: u64 = 15;
 /// After input was heard, this long nothing more needs to be: a mouse speaks a thousand times a second.
 const DEAF: Duration = Duration::from_millis(100);
 /// No answer from a display or a bus takes longer than this.
-const ANSWER_WITHIN: Duration = Duration::from_millis(500);
+const ANSWER_WITHIN: Duration = Duration::from_secs(1);
 
 /// Starts the thread. It ends once the other side of `ears` is gone.
 pub(super) fn start(board: &Arc<Board>, surroundings: Surroundings, ears: watch::Receiver<bool>) {

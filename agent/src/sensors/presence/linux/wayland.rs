@@ -62,7 +62,7 @@ impl Compositor {
                 continue;
             };
             let name = path.file_name().unwrap_or_default().to_string_lossy();
-            let opened = timeout(ANSWER_WITHIN * 4, Self::on(stream, name.to_string())).await;
+            let opened = timeout(ANSWER_WITHIN * 2, Self::on(stream, name.to_string())).await;
             let why = match opened {
                 Ok(Ok(found)) if found.seats.can_tell() => return Ok(found),
                 Ok(Ok(_)) => "it has no protocol that tells idle time".into(),

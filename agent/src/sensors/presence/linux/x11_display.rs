@@ -51,10 +51,12 @@ struct Atoms {
 }
 
 impl Display {
-    /// The display that this process was given, or else the first on this machine that lets it in.
+    /// The display that this process was given while it is there; else the first on this machine that lets it in.
     pub fn open(here: &Surroundings) -> Result<Self, NoDisplay> {
+        let given = here.display.as_deref();
+        let ours = given.and_then(local);
         let mut refused = None;
-        for number in numbers(here) {
+        for number in numbers(here, ours) {
             let socket = here.x11_sockets.join(format!("X{number}"));
             match connect(&socket, number, here) {
                 Ok(display) => return Ok(display),
@@ -62,16 +64,16 @@ impl Display {
                 Err(why) if gone(&*why) => {}
                 Err(why) => {
                     refused.get_or_insert(format!("Display :{number} cannot be used: {why}."));
+                    // Somebody may sit at ours, whatever happens on another.
+                    if Some(number) == ours {
+                        break;
+                    }
                 }
             }
         }
         Err(match refused {
             Some(why) => NoDisplay::Refused(why),
-            None if here
-                .display
-                .as_deref()
-                .is_some_and(|name| local(name).is_none()) =>
-            {
+            None if given.is_some() && ours.is_none() => {
                 NoDisplay::None("The display of this session is on another machine.".into())
             }
             None => NoDisplay::None("No X server runs here.".into()),
@@ -177,8 +179,7 @@ fn program(class: &[u8]) -> String {
 }
 
 /// The given display first, then every socket there is.
-fn numbers(here: &Surroundings) -> Vec<u32> {
-    let given = here.display.as_deref().and_then(local);
+fn numbers(here: &Surroundings, given: Option<u32>) -> Vec<u32> {
     let mut others: Vec<u32> = std::fs::read_dir(&here.x11_sockets)
         .into_iter()
         .flatten()

@@ -1,3 +1,4 @@
+use super::compositor::Compositor;
 use super::*;
 use std::os::unix::fs::PermissionsExt as _;
 use sublet_core::facts::InputKind;
@@ -78,4 +79,38 @@ fn a_compositor_tells_when_input_ends_and_begins_again() {
 
     drop(sway);
     watch.until_says("Wayland", "No Wayland compositor");
+}
+
+#[test]
+fn ext_idle_notify_is_asked_for_input_alone_where_it_can_be() {
+    for (version, request) in [(1, 1), (2, 2), (3, 2)] {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("input-list"), "").unwrap();
+        std::fs::create_dir(folder.path().join("run")).unwrap();
+        let mut compositor = Compositor::start(&folder.path().join("run/wayland-0"), version);
+        let watch = PresenceWatch::start_in(bare(folder.path()));
+        let asked = compositor.asked();
+        assert_eq!((asked.request, asked.timeout_ms), (request, 1_000));
+        // In use until told otherwise.
+        watch.until_says("Wayland", "input within the last 1 s");
+        let film = "or a program keeps the display on";
+        assert_eq!(
+            format!("{:?}", watch.state("Wayland")).contains(film),
+            version == 1
+        );
+        compositor.idled();
+        watch.until_says("Wayland", "last input");
+        until("idle for 2 s", || {
+            (watch.idle()?.0 > Duration::from_secs(2)).then_some(())
+        });
+        watch.listen(true);
+        let start = Instant::now();
+        compositor.resumed();
+        watch.until_touched(0);
+        assert!(
+            start.elapsed() < Duration::from_millis(200),
+            "{:?}",
+            start.elapsed()
+        );
+    }
 }
