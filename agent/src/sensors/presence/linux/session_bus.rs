@@ -60,7 +60,7 @@ pub(super) async fn run(posts: Posts, here: Arc<Surroundings>, mut senses: Sense
 /// Until the bus fails; why it did.
 async fn follow(bus: &Bus, posts: &Posts, senses: &mut Senses) -> BusError {
     let mut names = Vec::new();
-    let mut beats = 0;
+    let mut beats = 0u64;
     let mut watch: Option<Watch> = None;
     loop {
         let mutter = names.iter().any(|name| name == MUTTER.name);
@@ -78,7 +78,7 @@ async fn follow(bus: &Bus, posts: &Posts, senses: &mut Senses) -> BusError {
         }
         tokio::select! {
             _ = senses.pulse.changed() => {
-                if beats % SELDOM == 0 {
+                if beats.is_multiple_of(SELDOM) {
                     names = match bus.names().await {
                         Ok(names) => names,
                         Err(why) => return why,

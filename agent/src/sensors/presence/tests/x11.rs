@@ -113,6 +113,10 @@ fn while_listening_keys_and_motions_are_heard_and_then_no_longer() {
 }
 
 #[test]
+#[expect(
+    clippy::print_stdout,
+    reason = "the figures are worth seeing, on whichever machine this runs"
+)]
 fn a_key_is_told_of_within_50_ms() {
     const KEY_PRESS: u8 = 2;
     const KEY_RELEASE: u8 = 3;

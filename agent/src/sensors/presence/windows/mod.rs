@@ -70,7 +70,7 @@ struct Posts {
 
 fn run(window: &Window, posts: &Posts, ears: &watch::Receiver<bool>) {
     let mut raw = RawInput::new(window);
-    let mut beats = 0;
+    let mut beats = 0u64;
     let mut next = Instant::now();
     let mut deaf_until: Option<Instant> = None;
     // The sender is dropped with the watch.
@@ -145,7 +145,7 @@ fn look(posts: &Posts, beats: u64) {
     posts
         .pads
         .works("Gamepads and wheels are heard once they are connected.");
-    if beats % SELDOM == 0 {
+    if beats.is_multiple_of(SELDOM) {
         let session = SessionSeen {
             read_at: Instant::now(),
             locked: desktop::locked(),
