@@ -74,6 +74,12 @@ test("English is what the agent says; so is a reason that the pages do not know,
   expect(sayReason({ ...hot, code: "from_the_future" as ReasonCode }).text).toEqual({ given: "in English" });
 });
 
+test("in the agent's words, a GPU is called as people call it", () => {
+  const name = "NVIDIA GeForce RTX 4090";
+  const reason: Reason = { code: "too_hot", text: `${name} is at 84 °C.`, remedy: "", figures: { gpu: name } };
+  expect(sayReason(reason).text).toEqual({ given: "RTX 4090 is at 84 °C." });
+});
+
 test("what the agent adds stands beside the page's words", () => {
   speech.choose("de");
   const [, away] = CASES.filter(({ code }) => code === "docker_unavailable");

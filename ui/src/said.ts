@@ -1,5 +1,6 @@
 import type { Reason } from "./backend";
 import { Figures, MissingFigure } from "./figures";
+import { shortName } from "./names";
 import { t } from "./words/index.svelte";
 
 /** Words that the pages did not choose: the agent's own, in English. */
@@ -21,7 +22,7 @@ export interface SaidReason {
 
 /** A reason in the page's language; in the agent's own words where the pages have none for it. */
 export function sayReason(reason: Reason): SaidReason {
-  const own = { text: { given: reason.text }, more: undefined, remedy: { given: reason.remedy } };
+  const own = { text: given(reason, reason.text), more: undefined, remedy: given(reason, reason.remedy) };
   // An agent that is newer than these pages has codes that they do not know.
   const words = t.reasons?.[reason.code];
   if (!words) return own;
@@ -32,4 +33,10 @@ export function sayReason(reason: Reason): SaidReason {
     if (error instanceof MissingFigure) return own;
     throw error;
   }
+}
+
+/** The agent's words, with the GPU called as people call it. */
+function given({ figures }: Reason, words: string): Given {
+  const gpu = figures?.["gpu"];
+  return { given: typeof gpu === "string" ? words.replace(gpu, shortName(gpu)) : words };
 }

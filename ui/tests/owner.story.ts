@@ -2,6 +2,7 @@ import { readFileSync } from "node:fs";
 import type { Locator } from "playwright-core";
 import { afterAll, beforeAll, expect, onTestFailed, test } from "vitest";
 import { spokenUsd, steadyUsd } from "../src/format";
+import { shortName } from "../src/names";
 import { Owner } from "./browser";
 import { until } from "./programs";
 import { given, speak } from "./texts";
@@ -89,8 +90,9 @@ story("every reason stands on a page of its own, opened from home, with what wou
   await owner.page.getByRole("link", { name: "All reasons" }).click();
   await owner.reads(/^One thing keeps your GPU from renting\.$/);
   const [gpu] = (await world.status()).gpus;
+  const name = gpu?.info.name ?? "";
   for (const { text, remedy } of gpu?.reasons ?? []) {
-    await owner.page.getByText(text, { exact: true }).waitFor();
+    await owner.page.getByText(text.replace(name, shortName(name)), { exact: true }).waitFor();
     await owner.page.getByText(remedy.replaceAll("`", ""), { exact: true }).waitFor();
   }
   expect(await owner.picture("why")).toEqual([]);
