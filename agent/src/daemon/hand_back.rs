@@ -11,9 +11,9 @@ use sublet_core::event::GpuNews;
 use sublet_core::facts::GpuUser;
 use sublet_protocol::ids::GpuId;
 
-/// Begins what an effect asks of a GPU; returns an effect that is none of it. A GPU that nobody reads can neither be
+/// Begins what an effect asks of a GPU; hands back an effect that asks nothing of one. A GPU that nobody reads can neither be
 /// verified nor changed: it is told so.
-pub fn begin(effect: Effect, machine: &Machine, tools: &Tools) -> Result<(), Effect> {
+pub fn begin(effect: Effect, machine: &Machine, tools: &Tools) -> Option<Effect> {
     let (gpu, task) = match effect {
         Effect::AwaitFree {
             gpu,
@@ -30,7 +30,7 @@ pub fn begin(effect: Effect, machine: &Machine, tools: &Tools) -> Result<(), Eff
         }
         Effect::SetPowerLimit { gpu, limit_mw } => (gpu, Task::Limit(limit_mw)),
         Effect::RestorePowerLimit { gpu, limit_mw } => (gpu, Task::Restore(limit_mw)),
-        other => return Err(other),
+        other => return Some(other),
     };
     let card = machine
         .gpu(&gpu)
@@ -45,7 +45,7 @@ pub fn begin(effect: Effect, machine: &Machine, tools: &Tools) -> Result<(), Eff
         };
         tools.tell_gpu(gpu, news).await;
     });
-    Ok(())
+    None
 }
 
 enum Task {

@@ -83,9 +83,8 @@ impl Work {
     pub fn carry_out(&mut self, effect: Effect, bench: Option<&Bench>, machine: &Machine) {
         self.tasks.retain(|_, task| !task.is_finished());
         let tools = self.tools.clone();
-        let effect = match hand_back::begin(effect, machine, &tools) {
-            Ok(()) => return,
-            Err(effect) => effect,
+        let Some(effect) = hand_back::begin(effect, machine, &tools) else {
+            return;
         };
         let Some(bench) = bench.cloned() else {
             return self.without_engine(effect);

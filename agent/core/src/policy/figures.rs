@@ -207,7 +207,8 @@ fn documented(code: Code) -> &'static str {
     let json = serde_json::to_value(code).unwrap();
     let begins = format!("| `{}` |", json.as_str().unwrap());
     let row = PAGE.lines().find(|line| line.starts_with(&begins));
-    row.unwrap_or_else(|| panic!("docs/protocol.md has no row for {code:?}"))
+    assert!(row.is_some(), "docs/protocol.md has no row for {code:?}");
+    row.unwrap()
 }
 
 #[test]

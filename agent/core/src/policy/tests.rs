@@ -204,7 +204,7 @@ fn a_schedule_says_when_it_opens() {
         "This is not an hour that you chose. Rents again tomorrow at 08:00."
     );
     let Figure::Number(opens) = first(&world).figures["opens_ms"] else {
-        panic!("a time is a number");
+        unreachable!("a time is a number");
     };
     assert_eq!(opens as u64 % (24 * HOUR), 8 * HOUR);
     world.now.wall_ms = opens as u64;
