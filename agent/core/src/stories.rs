@@ -667,3 +667,29 @@ fn a_job_found_frozen_or_killed_was_being_reclaimed() {
         );
     }
 }
+
+#[test]
+fn a_restart_costs_no_job_because_nothing_was_read_yet() {
+    let mut world = World::new();
+    world.run("l", "gpu-a");
+    world.pass(10_000);
+    let stored = serde_json::to_string(&world.memory).unwrap();
+    let mut again = World::new();
+    again.memory = serde_json::from_str::<Memory>(&stored).unwrap();
+    again.now = crate::Moment {
+        mono_ms: 400,
+        boot_ms: 400,
+        wall_ms: world.now.wall_ms + 2_000,
+    };
+    again.facts.programs = None;
+    again.facts.owner = crate::facts::OwnerFacts::default();
+    again.facts.gpus[0].sensed = None;
+    let lease = lease_id("l");
+    let state = FoundState::Running { ran_ms: 12_000 };
+    let effects = again.send(Event::Reconciled(vec![FoundContainer { lease, state }]));
+    assert!(matches!(effects[..], [Effect::Watch { .. }]), "{effects:?}");
+    assert_eq!(again.pass(9_000), []);
+    // Nor is anything new rented meanwhile.
+    assert!(policy::offers(&again.memory, &again.settings, &again.facts, again.now).is_empty());
+    assert_eq!(again.pass(1_000), [freeze("l")]);
+}

@@ -1,7 +1,7 @@
 //! Why a lease must give its GPUs back.
 
 use super::{gpu, price, rig, standing, switched_off};
-use crate::facts::{Facts, Moment};
+use crate::facts::{FRESH_MS, Facts, Moment};
 use crate::lease::Lease;
 use crate::memory::Memory;
 use crate::settings::Settings;
@@ -16,6 +16,9 @@ use sublet_protocol::reason::{Reason, ReasonCode};
 /// [`Settings::min_slice_ms`] of running time: for hours that end, a metered network, and a price that no longer
 /// covers the electricity. Never for settings that do not read (the last good ones stand), the ledger, the container
 /// engine or the marketplace: those have ends of their own.
+///
+/// An agent that has only just started has no readings yet, and does not end jobs for that: they get as long as a
+/// reading counts. What is known ends them all the same.
 pub fn ends(
     memory: &Memory,
     settings: &Settings,
@@ -40,6 +43,9 @@ pub fn ends(
         reasons.extend(price::below_cost_of(memory, settings, facts, now, lease));
     } else {
         reasons.retain(|reason| !waits(reason.code));
+    }
+    if now.mono_ms < FRESH_MS {
+        reasons.retain(|reason| reason.code != ReasonCode::ReadingUnknown);
     }
     reasons.into_iter().min_by_key(|reason| reason.code)
 }
