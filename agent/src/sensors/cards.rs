@@ -3,12 +3,12 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-#[cfg(target_os = "linux")]
-use super::AmdSensor;
 use super::rest::{Look, Rest, Sleep, sleep_of};
+#[cfg(target_os = "linux")]
+use super::{AmdSensor, Card};
 use super::{
-    Card, GpuReading, GpuSources, GpuUsers, MemoryUse, NvidiaSensor, ProcessUse, Reading,
-    SensorError, Snapshot,
+    GpuReading, GpuSources, GpuUsers, MemoryUse, NvidiaSensor, ProcessUse, Reading, SensorError,
+    Snapshot,
 };
 
 /// Reads all cards. Blocks for as long as their drivers take.

@@ -93,3 +93,23 @@ pub(super) fn list() -> Option<Vec<(u32, String)>> {
     }
     Some(found)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_running_test_is_found_by_its_number() {
+        let own = std::process::id();
+        let listed = list().unwrap();
+        let (_, name) = listed.iter().find(|(pid, _)| *pid == own).unwrap();
+        let process = look(Path::new(""), own).unwrap();
+        let file = std::env::current_exe().unwrap();
+        assert_eq!(
+            process.exe.as_deref().and_then(Path::file_name),
+            file.file_name()
+        );
+        assert_eq!(file.file_name().unwrap().to_string_lossy(), name.as_str());
+        assert_eq!(look(Path::new(""), u32::MAX), None);
+    }
+}
