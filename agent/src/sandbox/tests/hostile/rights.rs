@@ -13,7 +13,7 @@ attacks! {
     the_clock: "set-clock", Freedom::privileged();
     the_hosts_name: "host-name", Freedom::privileged().with(|host| {
         // Its own, so that no other's changes.
-        host.network_mode = None;
+        host.network_mode = Some("none".into());
     });
     the_switch: "reboot", Freedom::privileged();
     swap: "swap", Freedom::privileged();
