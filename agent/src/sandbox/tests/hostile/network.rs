@@ -56,26 +56,35 @@ async fn the_registry_is_out_of_reach() {
 async fn the_hosts_own_addresses_are_out_of_reach() {
     let scene = Scene::set().await;
     let (_listener, port) = listener("0.0.0.0");
-    let bridge = scene
-        .stage
-        .sandbox
-        .docker
-        .inspect_network("bridge", None)
-        .await
-        .unwrap();
-    let gateway = bridge
-        .ipam
-        .unwrap()
-        .config
-        .unwrap()
-        .remove(0)
-        .gateway
-        .unwrap();
-    let mut words = vec!["dial".to_owned(), format!("{gateway}:{port}")];
+    let network = network_of(&scene, "10.213.79.0/24").await;
+    let mut words = vec!["dial".to_owned(), format!("10.213.79.1:{port}")];
     words.extend(outward_address().map(|address| format!("{address}:{port}")));
     let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    // Docker's own network: the way out that a container is given where nobody forbids it.
-    scene.holds(&words, Freedom::plain()).await;
+    // A network of Docker's: the way out that a container has where nobody forbids it.
+    let free = Freedom::plain().with(|host| host.network_mode = Some(network.clone()));
+    scene.holds(&words, free).await;
+    let docker = &scene.stage.sandbox.docker;
+    docker.remove_network(&network).await.unwrap();
+}
+
+/// Makes a network with these addresses, of which the host has the first, and returns its name.
+async fn network_of(scene: &Scene, subnet: &str) -> String {
+    let name = format!("sublet-{}", unique("lan"));
+    let request = NetworkCreateRequest {
+        name: name.clone(),
+        ipam: Some(Ipam {
+            config: Some(vec![IpamConfig {
+                subnet: Some(subnet.to_owned()),
+                ..IpamConfig::default()
+            }]),
+            ..Ipam::default()
+        }),
+        labels: Some(HashMap::from([("sublet.test".into(), "lan".into())])),
+        ..NetworkCreateRequest::default()
+    };
+    let docker = &scene.stage.sandbox.docker;
+    docker.create_network(request).await.unwrap();
+    name
 }
 
 /// The host's address on the way out, where it has one. Nothing is sent.
@@ -107,21 +116,7 @@ struct Neighbour {
 
 impl Neighbour {
     async fn at(scene: &Scene, address: &str, subnet: &str) -> Neighbour {
-        let docker = &scene.stage.sandbox.docker;
-        let network = format!("sublet-{}", unique("lan"));
-        let request = NetworkCreateRequest {
-            name: network.clone(),
-            ipam: Some(Ipam {
-                config: Some(vec![IpamConfig {
-                    subnet: Some(subnet.to_owned()),
-                    ..IpamConfig::default()
-                }]),
-                ..Ipam::default()
-            }),
-            labels: Some(HashMap::from([("sublet.test".into(), "lan".into())])),
-            ..NetworkCreateRequest::default()
-        };
-        docker.create_network(request).await.unwrap();
+        let network = network_of(scene, subnet).await;
         let free = Freedom::plain().with(|host| host.network_mode = Some(network.clone()));
         let container = free
             .with_address(address)
