@@ -88,6 +88,11 @@ impl Governor {
         self.changed_at_ms = None;
     }
 
+    /// Whether the driver may still take a power limit, as far as it is known.
+    pub fn may_set_limit(&self) -> bool {
+        !self.refused
+    }
+
     /// The driver took the limit that was to be put back.
     pub fn restored(&mut self) {
         self.changed = None;

@@ -5,6 +5,7 @@ use super::run::RunArgs;
 use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
+use sublet_core::simulate::Example;
 use sublet_protocol::ids::LeaseId;
 
 /// Rents out your GPU while you do not use it.
@@ -102,6 +103,14 @@ Examples:
   sublet doctor
   sublet doctor --json | jq '.checks[] | select(.verdict != \"good\")'"))]
     Doctor(Format),
+    /// What would these settings have made of these weeks
+    #[command(after_help = with_codes("\
+Examples:
+  sublet simulate --example gamer > weeks.jsonl
+  sublet simulate --trace weeks.jsonl --days
+  sublet simulate --trace weeks.jsonl --settings quieter.toml
+  sublet simulate --trace weeks.jsonl --json | jq .total.net"))]
+    Simulate(SimulateArgs),
     /// Show the pages in a browser, for as long as this command runs
     #[command(after_help = with_codes("\
 Examples:
@@ -238,6 +247,27 @@ Examples:
         #[arg(long, requires = "name")]
         dry_run: bool,
     },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct SimulateArgs {
+    /// The weeks to replay; docs/operations.md describes the file
+    #[arg(long, value_name = "FILE")]
+    pub(super) trace: Option<PathBuf>,
+    /// The settings to try [default: settings.toml in the data folder]
+    #[arg(long, value_name = "FILE", requires = "trace")]
+    pub(super) settings: Option<PathBuf>,
+    /// Draw every day, half an hour a shape
+    #[arg(long, requires = "trace")]
+    pub(super) days: bool,
+    /// Write four made-up weeks of a gamer, studio, farm or laptop instead
+    #[arg(long, value_name = "KIND", conflicts_with = "trace", value_parser = super::simulate::example)]
+    pub(super) example: Option<Example>,
+    /// Which weeks it makes up
+    #[arg(long, value_name = "N", default_value_t = 1, requires = "example")]
+    pub(super) seed: u64,
+    #[command(flatten)]
+    pub(super) format: Format,
 }
 
 #[derive(Debug, Args)]

@@ -13,6 +13,7 @@ mod page;
 mod pause;
 mod run;
 mod settings;
+mod simulate;
 mod status;
 mod wallet;
 mod words;
@@ -143,6 +144,15 @@ impl Desk {
                 Ok(doctor::exit(&doctor))
             }
             Command::Settings(args) => self.settings(args).await,
+            Command::Simulate(args) => {
+                if let Some(example) = args.example {
+                    return print(&example.trace(args.seed).to_string());
+                }
+                let report = simulate::replay(args, &self.data)?;
+                self.show(args.format.json, &report, |report, look| {
+                    simulate::render(report, args.days, look)
+                })
+            }
             Command::Dashboard(args) => {
                 dashboard::show(Endpoint::of(&self.data), args, &self.look).await
             }

@@ -2,7 +2,7 @@
 //! `INSTA_UPDATE=always cargo nextest run -p sublet-agent cli::`, and read what changed.
 
 use super::look::Look;
-use super::{bench, doctor, gpus, jobs, pause, settings, status, wallet};
+use super::{bench, doctor, gpus, jobs, pause, settings, simulate, status, wallet};
 use jiff::tz::TimeZone;
 use serde_json::json;
 use sublet_protocol::local::{
@@ -350,7 +350,7 @@ fn every_command_has_help_with_examples_and_exit_codes() {
         .filter(|command| !command.is_hide_set())
         .map(|command| command.get_name().to_owned())
         .collect();
-    assert_eq!(names.len(), 12, "{names:?}");
+    assert_eq!(names.len(), 13, "{names:?}");
     for name in names {
         let help = cli
             .find_subcommand_mut(&name)
@@ -363,4 +363,19 @@ fn every_command_has_help_with_examples_and_exit_codes() {
             "{name}: {help}"
         );
     }
+}
+
+#[test]
+fn simulate_says_what_weeks_would_have_earned_and_where_the_hours_went() {
+    use sublet_core::simulate::{Example, simulate as replay};
+    let settings = |text| {
+        let parsed = crate::settings::parse_text(text, &[]).unwrap();
+        parsed.choices.settings
+    };
+    let gamer = settings("[rent]\nmode = \"away\"\n[price]\nfloor = \"0.14\"\n");
+    let gamer = replay(&Example::Gamer.trace(1), &gamer);
+    insta::assert_snapshot!(pictures(|look| simulate::render(&gamer, true, look)));
+    let farm = settings("[rent]\nmode = \"always\"\n[price]\nfloor = \"0.10\"\n");
+    let farm = replay(&Example::Farm.trace(1), &farm);
+    insta::assert_snapshot!(pictures(|look| simulate::render(&farm, false, look)));
 }

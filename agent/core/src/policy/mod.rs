@@ -29,6 +29,8 @@ use crate::facts::{Facts, GpuFacts, Moment};
 use crate::memory::Memory;
 use crate::profit;
 use crate::settings::{Mode, Settings};
+use crate::thermal::{self, Governor};
+use sublet_protocol::gpu::GpuInfo;
 use sublet_protocol::ids::GpuId;
 use sublet_protocol::offer::GpuOffer;
 use sublet_protocol::reason::{Reason, ReasonCode, RigState};
@@ -97,11 +99,23 @@ pub fn offers(memory: &Memory, settings: &Settings, facts: &Facts, now: Moment) 
         .filter(|gpu| decide_gpu(memory, settings, facts, now, gpu).may_rent())
         .filter_map(|gpu| {
             Some(GpuOffer {
-                gpu: gpu.info.clone(),
+                gpu: on_sale(memory, settings, gpu),
                 floor: profit::floor(memory, settings, facts, now, gpu)?,
             })
         })
         .collect()
+}
+
+/// What a GPU is sold as: under quiet bounds, with the score that they leave.
+fn on_sale(memory: &Memory, settings: &Settings, gpu: &GpuFacts) -> GpuInfo {
+    let mut info = gpu.info.clone();
+    if let (Some(score), Some(quiet)) = (info.score, settings.gpu(&info.id).quiet) {
+        let governor = memory.governors.get(&info.id);
+        let may_set = governor.is_none_or(Governor::may_set_limit);
+        let range = gpu.power_range.filter(|_| may_set);
+        info.score = Some(thermal::quiet_score(score, &quiet, range));
+    }
+    info
 }
 
 fn decide_gpu(

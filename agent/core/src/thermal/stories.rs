@@ -2,7 +2,8 @@
 
 use super::proofs::{Bench, Physics};
 use super::*;
-use crate::testing::card;
+use crate::policy::offers;
+use crate::testing::{World, card, gpu_id};
 use sublet_protocol::gpu::BenchScore;
 
 const WATT: u32 = 1_000;
@@ -441,4 +442,26 @@ fn the_quiet_score_is_the_share_of_power_and_never_more_than_the_measured_one() 
         quiet_score(score, &quiet(60), range).bandwidth_mb_s,
         540_000
     );
+}
+
+#[test]
+fn a_quiet_card_is_offered_with_the_score_that_it_has_left() {
+    let mut world = World::new();
+    world.settings.each.quiet = Some(Quiet {
+        power_percent: 65,
+        fan_percent: None,
+    });
+    let range = at(60).power_range;
+    world.facts.gpus[0].power_range = range;
+    let scores = |world: &World| -> Vec<u32> {
+        offers(&world.memory, &world.settings, &world.facts, world.now)
+            .iter()
+            .map(|offer| offer.gpu.score.unwrap().score)
+            .collect()
+    };
+    // The second one takes no limit, so that time is all there is to take away; so it is with one that is refused.
+    assert_eq!(scores(&world), [650, 600]);
+    let governor = world.memory.governors.entry(gpu_id("gpu-a")).or_default();
+    governor.refused();
+    assert_eq!(scores(&world), [600, 600]);
 }
