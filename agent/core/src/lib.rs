@@ -1,7 +1,10 @@
 //! Facts and settings in, decisions out. The agent's whole policy, without a clock, a file or a task:
 //! time is an argument, and everything that happens outside comes in as an [`Event`] and goes out as an
 //! [`Effect`]. So it can be tested, replayed and simulated.
-#![cfg_attr(test, allow(clippy::unwrap_used, reason = "a test may stop at once"))]
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::panic, reason = "a test may stop at once")
+)]
 
 pub mod custody;
 pub mod effect;

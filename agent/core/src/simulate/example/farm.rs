@@ -41,10 +41,7 @@ pub(super) fn live(weeks: &mut Weeks) -> (&'static str, Vec<Card>) {
         };
         weeks.at(minute, change);
     }
-    for (minute, market) in [
-        (20 * DAY + 1 * HOUR, false),
-        (20 * DAY + 1 * HOUR + 41, true),
-    ] {
+    for (minute, market) in [(20 * DAY + HOUR, false), (20 * DAY + HOUR + 41, true)] {
         let change = Change {
             market: Some(market),
             ..Change::default()
