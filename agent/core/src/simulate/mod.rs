@@ -183,6 +183,16 @@ impl<'a> Run<'a> {
         }
         let facts = &self.world.facts;
         policy::observe(&mut self.memory, self.settings, facts, now);
+        // The agent measures every second what its jobs draw, and knows it by now.
+        for (at, gpu) in facts
+            .gpus
+            .iter()
+            .enumerate()
+            .filter(|(at, _)| self.rents[*at])
+        {
+            let mw = self.world.job_mw(at, self.settings);
+            self.memory.drawn_mw.insert(gpu.info.id.clone(), mw);
+        }
         let (memory, settings) = (&self.memory, self.settings);
         let ended: Vec<LeaseId> = memory
             .leases
