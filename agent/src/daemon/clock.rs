@@ -49,6 +49,7 @@ fn since_boot() -> Duration {
 
 /// Time since the machine started, sleep included; in steps of some 15 ms.
 #[cfg(windows)]
+#[expect(unsafe_code, reason = "Windows has no safe interface to its clock")]
 fn since_boot() -> Duration {
     // SAFETY: the call takes nothing and only returns a number.
     Duration::from_millis(unsafe {

@@ -68,6 +68,7 @@ pub(super) struct SessionSeen {
 }
 
 impl SessionSeen {
+    #[cfg(any(target_os = "linux", test))]
     pub fn nothing(read_at: Instant) -> Self {
         Self {
             read_at,
@@ -182,6 +183,7 @@ impl Post {
 
     /// It is not there, or has gone. What it told of sessions and films is over; that somebody touched something
     /// stays true.
+    #[cfg(target_os = "linux")]
     pub fn not_here(&self, why: impl Into<String>) {
         let why = SourceState::NotHere(why.into());
         self.change(|sight| {

@@ -10,6 +10,8 @@
 mod desktop;
 mod gamepad;
 mod raw_input;
+#[cfg(test)]
+mod tests;
 mod window;
 
 use std::sync::Arc;
