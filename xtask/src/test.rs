@@ -49,9 +49,12 @@ impl Group {
         match self {
             Group::Fmt => &[],
             Group::Clippy | Group::Windows => &[Purpose::Build],
-            Group::Unit | Group::System | Group::Hostile => {
-                &[Purpose::Build, Purpose::Run, Purpose::Test]
-            }
+            Group::Unit | Group::System | Group::Hostile => &[
+                Purpose::Build,
+                Purpose::Run,
+                Purpose::Test,
+                Purpose::Display,
+            ],
             Group::Ui => &[Purpose::Build, Purpose::Run, Purpose::Pages],
         }
     }
