@@ -7,6 +7,7 @@ mod presence;
 pub use observe::observe;
 pub use presence::presence_check;
 
+use crate::sensors::presence::SourceView;
 use std::path::PathBuf;
 use sublet_protocol::local::{Check, Doctor, Verdict};
 use sublet_protocol::offer::SandboxFacts;
@@ -41,6 +42,8 @@ pub struct Observed {
     pub vulkan: Option<PathBuf>,
     /// What the loader finds: names, and whether each is software.
     pub adapters: Result<Vec<AdapterSeen>, String>,
+    /// What the sources of presence say of themselves.
+    pub presence: Vec<SourceView>,
 }
 
 /// One graphics adapter.
@@ -73,6 +76,7 @@ pub fn diagnose(observed: &Observed) -> Doctor {
         nvidia(observed),
         vulkan(observed),
         adapters(observed),
+        presence_check(&observed.presence),
     ];
     if observed.agent.is_none() {
         checks.push(keys(observed));

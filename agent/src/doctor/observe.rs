@@ -4,13 +4,15 @@ use super::{AdapterSeen, Folder, Observed};
 use crate::keys::Surroundings;
 use crate::probe::{self, AdapterKind};
 use crate::sandbox::{Sandbox, SandboxError};
+use crate::sensors::presence::{PresenceWatch, SourceState, SourceView};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Looks at everything. `exe` is the agent's own program, which lists the graphics adapters in a child process;
 /// `agent` is the version of the agent that serves `data`, where one does. Takes up to half a minute where parts
 /// are stuck.
 pub async fn observe(data: &Path, exe: &Path, agent: Option<String>) -> Observed {
-    let (docker, adapters) = tokio::join!(docker(), adapters(exe));
+    let (docker, adapters, presence) = tokio::join!(docker(), adapters(exe), presence());
     let (nvidia_card, nvidia_driver) = nvidia();
     Observed {
         key_place: agent.is_none().then(key_place).flatten(),
@@ -23,6 +25,7 @@ pub async fn observe(data: &Path, exe: &Path, agent: Option<String>) -> Observed
         nvidia_driver,
         vulkan: vulkan_loader(),
         adapters,
+        presence,
     }
 }
 
@@ -43,6 +46,22 @@ async fn adapters(exe: &Path) -> Result<Vec<AdapterSeen>, String> {
         name: adapter.name,
     };
     Ok(found.into_iter().map(seen).collect())
+}
+
+/// The sources of presence, once all have answered, or what they say until then.
+async fn presence() -> Vec<SourceView> {
+    const WITHIN: Duration = Duration::from_secs(5);
+    const LOOK: Duration = Duration::from_millis(50);
+    let watch = PresenceWatch::start();
+    let looking = || {
+        let sources = watch.sources();
+        sources.is_empty() || sources.iter().any(|it| it.state == SourceState::Looking)
+    };
+    let end = Instant::now() + WITHIN;
+    while looking() && Instant::now() < end {
+        tokio::time::sleep(LOOK).await;
+    }
+    watch.sources()
 }
 
 /// The folder itself, or the nearest one above it that is there.

@@ -1,4 +1,5 @@
 use super::*;
+use crate::sensors::presence::SourceState;
 
 fn healthy() -> Observed {
     Observed {
@@ -20,6 +21,12 @@ fn healthy() -> Observed {
             name: "NVIDIA GeForce RTX 4090".to_owned(),
             software: false,
         }]),
+        presence: vec![SourceView {
+            name: "X11",
+            state: SourceState::Works("Display :0: last input 3 s ago.".to_owned()),
+            covers_desk: true,
+            seat: Some(true),
+        }],
     }
 }
 
@@ -44,7 +51,8 @@ fn a_healthy_machine_passes_every_check() {
 #[test]
 fn each_fault_is_found_and_has_a_remedy() {
     type Change = fn(&mut Observed);
-    let faults: [(&str, Verdict, Change); 12] = [
+    let faults: [(&str, Verdict, Change); 13] = [
+        ("Presence", Verdict::Warning, |o| o.presence.clear()),
         ("Agent", Verdict::Warning, |o| o.agent = None),
         ("Data folder", Verdict::Good, |o| o.folder = Folder::NotYet),
         ("Data folder", Verdict::Bad, |o| {
