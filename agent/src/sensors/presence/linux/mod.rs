@@ -17,6 +17,7 @@ mod wayland;
 mod wayland_seats;
 mod x11;
 mod x11_display;
+mod x11_reach;
 mod xauthority;
 
 use std::sync::Arc;

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sublet_core::facts::InputKind;
 use tokio::io::Interest;
 use tokio::net::UnixStream;
 use tokio::time::sleep_until;
@@ -12,6 +11,7 @@ use x11rb::connection::Connection as _;
 use x11rb::protocol::Event;
 
 use super::x11_display::{Display, NoDisplay};
+use super::x11_reach::Reach;
 use super::{DEAF, LOOK_AGAIN, Senses, Surroundings, ago};
 use crate::sensors::presence::board::{Post, SessionSeen};
 
@@ -64,7 +64,7 @@ async fn try_follow(
             selected = want;
         }
         if heard(display)? && want {
-            post.heard(display.kind);
+            post.heard(display.reach.hands());
             deaf_until = Some(Instant::now() + DEAF);
             continue;
         }
@@ -112,11 +112,15 @@ fn heard(display: &Display) -> Result<bool, Problem> {
 
 fn look(display: &Display, post: &Post) -> Result<(), Problem> {
     let seen = display.look()?;
-    post.touch(ago(seen.idle), display.kind, display.covers_desk());
-    post.seat(true);
+    let covers_desk = display.reach == Reach::Desk;
+    post.touch(ago(seen.idle), display.reach.hands(), covers_desk);
+    // A display in memory is nothing to sit at.
+    if display.reach != Reach::Detached {
+        post.seat(true);
+    }
     post.session(SessionSeen {
         display_off: seen.off,
-        remote: Some(display.kind == InputKind::Remote),
+        remote: Some(display.reach == Reach::Elsewhere),
         ..SessionSeen::nothing(Instant::now())
     });
     let mut sees = format!(
@@ -127,9 +131,7 @@ fn look(display: &Display, post: &Post) -> Result<(), Problem> {
     if let Some(full) = &seen.full_screen {
         sees.push_str(&format!(" {} fills the screen.", full.program));
     }
-    if !display.covers_desk() {
-        sees.push_str(display.limits());
-    }
+    sees.push_str(display.reach.limits());
     post.watching(seen.full_screen.into_iter().collect());
     post.works(sees);
     Ok(())

@@ -7,11 +7,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
-use sublet_core::facts::{InputKind, Watching, WatchingHow};
+use sublet_core::facts::{Watching, WatchingHow};
 use x11rb::connection::{Connection as _, RequestConnection as _};
 use x11rb::errors::{ConnectError, ReplyError};
 use x11rb::protocol::dpms::{self, ConnectionExt as _};
-use x11rb::protocol::randr::{self, ConnectionExt as _};
 use x11rb::protocol::screensaver::{self, ConnectionExt as _};
 use x11rb::protocol::xinput::{self, ConnectionExt as _, EventMask, XIEventMask};
 use x11rb::protocol::xproto::{Atom, AtomEnum, ConnectionExt as _, Window};
@@ -19,6 +18,7 @@ use x11rb::rust_connection::{DefaultStream, PollMode, RustConnection, Stream};
 use x11rb::utils::RawFdContainer;
 
 use super::x11::Seen;
+use super::x11_reach::Reach;
 use super::{ANSWER_WITHIN, Surroundings, xauthority};
 
 /// A display that answers.
@@ -26,11 +26,8 @@ pub(super) struct Display {
     pub connection: RustConnection<Bounded>,
     /// As people write it, such as `:0`.
     pub name: String,
-    /// Whose hands its input comes from.
-    pub kind: InputKind,
+    pub reach: Reach,
     root: Window,
-    /// It shows the windows of X programs on a Wayland display, and sees input only while one of them has it.
-    nested: bool,
     power: bool,
     /// Raw input can be asked for.
     input: bool,
@@ -83,19 +80,6 @@ impl Display {
     /// The socket, to wait on.
     pub fn socket(&self) -> io::Result<UnixStream> {
         self.connection.stream().socket.try_clone()
-    }
-
-    pub fn covers_desk(&self) -> bool {
-        !self.nested && self.kind == InputKind::Desk
-    }
-
-    /// Why it does not see all that is done at the desk.
-    pub fn limits(&self) -> &'static str {
-        if self.nested {
-            " It belongs to a Wayland session and sees only part of the input."
-        } else {
-            " It is shown on another machine."
-        }
     }
 
     /// Whether touches are told as they happen.
@@ -210,6 +194,7 @@ fn gone(why: &(dyn std::error::Error + 'static)) -> bool {
 }
 
 fn connect(socket: &PathBuf, number: u32, here: &Surroundings) -> Result<Display, Problem> {
+    let given = here.display.as_deref().and_then(local) == Some(number);
     let mut keys = xauthority::keys(&here.x11_keys, number);
     // Servers that know their users otherwise want none.
     keys.push((Vec::new(), Vec::new()));
@@ -217,7 +202,7 @@ fn connect(socket: &PathBuf, number: u32, here: &Surroundings) -> Result<Display
     for (method, key) in keys {
         let stream = Bounded::connect(socket)?;
         match RustConnection::connect_to_stream_with_auth_info(stream, 0, method, key) {
-            Ok(connection) => return Display::on(connection, number),
+            Ok(connection) => return Display::on(connection, number, given),
             Err(ConnectError::SetupFailed(failed)) => {
                 let why = String::from_utf8_lossy(&failed.reason).trim().to_owned();
                 refused = Some(format!("it refuses this user ({why})").into());
@@ -229,7 +214,7 @@ fn connect(socket: &PathBuf, number: u32, here: &Surroundings) -> Result<Display
 }
 
 impl Display {
-    fn on(connection: RustConnection<Bounded>, number: u32) -> Result<Self, Problem> {
+    fn on(connection: RustConnection<Bounded>, number: u32, given: bool) -> Result<Self, Problem> {
         let c = &connection;
         let root = c.setup().roots.first().ok_or("it has no screen")?.root;
         let has = |name| -> Result<bool, Problem> { Ok(c.extension_information(name)?.is_some()) };
@@ -242,12 +227,7 @@ impl Display {
             let version = c.xinput_xi_query_version(2, 2)?.reply()?;
             (version.major_version, version.minor_version) >= (2, 1)
         };
-        let nested = named(c, "XWAYLAND")? || has_wayland_outputs(c, root)?;
-        let kind = if named(c, "VNC-EXTENSION")? {
-            InputKind::Remote
-        } else {
-            InputKind::Desk
-        };
+        let reach = Reach::of(c, root, given)?;
         let atom = |name: &str| c.intern_atom(false, name.as_bytes());
         let asked = [
             atom("_NET_ACTIVE_WINDOW")?,
@@ -262,37 +242,14 @@ impl Display {
         };
         Ok(Self {
             name: format!(":{number}"),
-            kind,
+            reach,
             root,
-            nested,
             power,
             input,
             atoms,
             connection,
         })
     }
-}
-
-fn named(c: &RustConnection<Bounded>, extension: &str) -> Result<bool, Problem> {
-    Ok(c.query_extension(extension.as_bytes())?.reply()?.present)
-}
-
-/// Before it had an extension to tell by, it could be told by the names of its outputs.
-fn has_wayland_outputs(c: &RustConnection<Bounded>, root: Window) -> Result<bool, Problem> {
-    if c.extension_information(randr::X11_EXTENSION_NAME)?
-        .is_none()
-    {
-        return Ok(false);
-    }
-    c.randr_query_version(1, 3)?.reply()?;
-    let resources = c.randr_get_screen_resources_current(root)?.reply()?;
-    for output in resources.outputs {
-        let info = c.randr_get_output_info(output, resources.config_timestamp)?;
-        if info.reply()?.name.starts_with(b"XWAYLAND") {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 /// A stream on which no wait is endless.
