@@ -1,5 +1,6 @@
 //! A rig with one simulated card that it rents.
 
+use crate::containers;
 use crate::market::Market;
 use crate::rig::{HEADLESS, Rig, With};
 use crate::wait::until;
@@ -105,6 +106,27 @@ impl Simulated {
     #[track_caller]
     pub fn until_no_reason(&self, code: &str) -> Value {
         self.rig.until_status(code, |status| !has(status, code))
+    }
+}
+
+/// A story is over when nothing of its jobs is left: that is the agent's to see to, so it is waited for.
+impl Drop for Simulated {
+    #[track_caller]
+    fn drop(&mut self) {
+        // One that failed has said so, and an agent that is gone cannot tidy up.
+        if std::thread::panicking() || self.rig.process.is_none() {
+            return;
+        }
+        let status = self.rig.run(&["status", "--json"]).json();
+        let rig = status["rig"].as_str().unwrap();
+        until(
+            "nothing left of the rig's jobs",
+            SOON,
+            || match containers::of_rig(rig) {
+                left if left.is_empty() => Ok(()),
+                left => Err(format!("{left:?}")),
+            },
+        );
     }
 }
 

@@ -132,6 +132,10 @@ impl Docker {
 impl Ours {
     fn stop(&mut self) -> anyhow::Result<()> {
         self.process.stop()?;
+        // What a container on the machine's own network leaves mounted there.
+        for place in mounted_below(EXEC_ROOT)? {
+            finish(self.privilege.command("umount").arg("--lazy").arg(place))?;
+        }
         let mut rm = self.privilege.command("rm");
         finish(rm.args(["-r", "-f", EXEC_ROOT]))?;
         if !self.bridge_was_there && Path::new(BRIDGE).exists() {
@@ -142,6 +146,15 @@ impl Ours {
         }
         Ok(())
     }
+}
+
+fn mounted_below(folder: &str) -> anyhow::Result<Vec<String>> {
+    let table = std::fs::read_to_string("/proc/self/mountinfo")?;
+    let places = table.lines().filter_map(|line| line.split(' ').nth(4));
+    Ok(places
+        .filter(|place| Path::new(place).starts_with(folder))
+        .map(str::to_owned)
+        .collect())
 }
 
 fn finish(command: &mut Command) -> anyhow::Result<()> {
