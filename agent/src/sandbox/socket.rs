@@ -6,7 +6,9 @@ use super::facts::{HostCapacity, capacity};
 use bollard::Docker;
 use bollard::errors::Error;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
+use tokio::sync::Mutex;
 
 /// For questions, which the engine answers from memory.
 pub(super) const ASK: Duration = Duration::from_secs(10);
@@ -23,6 +25,9 @@ pub struct Sandbox {
     pub(super) disk: DiskLimits,
     /// Where Docker's data can be seen from here, if they can.
     pub(super) root: Option<PathBuf>,
+    /// One start at a time: Docker starts a container that has ended once more, so nobody may start what another
+    /// has just started.
+    pub(super) starting: Arc<Mutex<()>>,
 }
 
 impl Sandbox {
@@ -58,6 +63,7 @@ impl Sandbox {
             capacity: capacity(&info),
             disk: DiskLimits::default(),
             root: visible_root(&info),
+            starting: Arc::default(),
         })
     }
 }

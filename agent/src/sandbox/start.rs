@@ -68,6 +68,10 @@ impl Sandbox {
             }
             Err(error) => return Err(error),
         }
+        let _turn = self.starting.lock().await;
+        if let Some(started) = start_of(&self.inspect(&terms.lease).await?) {
+            return Ok(started);
+        }
         let name = names::container(&terms.lease);
         let call = self
             .docker
