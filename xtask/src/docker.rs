@@ -13,6 +13,7 @@ use serde_json::Value;
 
 use crate::console::Console;
 use crate::http::{Answer, exchange};
+use crate::mounts;
 use crate::packages::program;
 use crate::privilege::Privilege;
 use crate::process::{Life, Process, wait_until};
@@ -133,7 +134,7 @@ impl Ours {
     fn stop(&mut self) -> anyhow::Result<()> {
         self.process.stop()?;
         // What a container on the machine's own network leaves mounted there.
-        for place in mounted_below(EXEC_ROOT)? {
+        for place in mounts::below(Path::new(EXEC_ROOT))? {
             finish(self.privilege.command("umount").arg("--lazy").arg(place))?;
         }
         let mut rm = self.privilege.command("rm");
@@ -146,15 +147,6 @@ impl Ours {
         }
         Ok(())
     }
-}
-
-fn mounted_below(folder: &str) -> anyhow::Result<Vec<String>> {
-    let table = std::fs::read_to_string("/proc/self/mountinfo")?;
-    let places = table.lines().filter_map(|line| line.split(' ').nth(4));
-    Ok(places
-        .filter(|place| Path::new(place).starts_with(folder))
-        .map(str::to_owned)
-        .collect())
 }
 
 fn finish(command: &mut Command) -> anyhow::Result<()> {

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
 use crate::docker::Docker;
+use crate::mounts;
 
 /// Everything of ours in Docker has a name or a label with this word in it.
 const OURS: &str = "sublet";
@@ -32,10 +33,9 @@ impl Leftovers {
     pub fn look(docker: &Docker, run: &Path) -> anyhow::Result<Leftovers> {
         let mut all = BTreeSet::new();
         in_docker(&mut all, docker)?;
-        let run = run.as_os_str().as_bytes();
-        let table = fs::read_to_string("/proc/self/mountinfo")?;
-        all.extend(mounts(&table, &String::from_utf8_lossy(run)));
-        processes(&mut all, run)?;
+        let mounts = mounts::below(run)?.into_iter();
+        all.extend(mounts.map(|place| Thing::Mount { place }));
+        processes(&mut all, run.as_os_str().as_bytes())?;
         Ok(Leftovers(all))
     }
 
@@ -119,18 +119,6 @@ fn is_ours(name: &str, labels: &Value) -> bool {
     name.contains(OURS) || labels.as_object().is_some_and(labelled)
 }
 
-/// The mounts of /proc/self/mountinfo at or below `run`.
-fn mounts(table: &str, run: &str) -> Vec<Thing> {
-    table
-        .lines()
-        .filter_map(|line| line.split(' ').nth(4))
-        .filter(|place| place.starts_with(run))
-        .map(|place| Thing::Mount {
-            place: place.to_owned(),
-        })
-        .collect()
-}
-
 /// Processes that have `run` in their arguments or environment, ourselves aside.
 fn processes(all: &mut BTreeSet<Thing>, run: &[u8]) -> anyhow::Result<()> {
     for entry in fs::read_dir("/proc")? {
@@ -176,14 +164,6 @@ mod tests {
             &json!({ "com.example.sublet.lease": "1" })
         ));
         assert!(!is_ours("/postgres", &json!({ "maintainer": "x" })));
-    }
-
-    #[test]
-    fn mounts_below_the_run_folder_are_seen() {
-        let table = "22 1 254:0 / / rw - ext4 /dev/vda rw\n\
-                     40 22 0:30 / /tmp/run/7/out rw - tmpfs tmpfs rw\n";
-        let place = "/tmp/run/7/out".to_owned();
-        assert_eq!(mounts(table, "/tmp/run/7"), [Thing::Mount { place }]);
     }
 
     #[test]

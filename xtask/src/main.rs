@@ -23,6 +23,8 @@ mod interrupt;
 #[cfg(target_os = "linux")]
 mod leftovers;
 #[cfg(target_os = "linux")]
+mod mounts;
+#[cfg(target_os = "linux")]
 mod needs;
 #[cfg(target_os = "linux")]
 mod packages;
