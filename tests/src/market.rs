@@ -7,6 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+/// How long a cancelled job may take to end.
+const SOON: Duration = Duration::from_secs(60);
+
 /// How patient a marketplace is. The ratios are those of the defaults, so that a test takes seconds, not minutes.
 #[derive(Debug, Clone, Copy)]
 pub struct Patience {
@@ -136,6 +139,13 @@ impl Market {
                 Err(view.to_string())
             }
         })
+    }
+
+    /// Cancels a job, and waits until it is.
+    #[track_caller]
+    pub fn cancel(&self, job: &str) {
+        assert_eq!(self.renter(&["cancel", job]).code, 0);
+        self.until_job(job, &["cancelled"], SOON);
     }
 
     /// Waits until a job's newest lease is in one of these states.

@@ -33,8 +33,7 @@ fn heat_lowers_the_power_limit_and_coolness_gives_it_back_while_the_job_runs_on(
     });
     assert_eq!(market.job(&job)["leases"][0]["state"], "running");
     // The job goes: the rest is given back at once.
-    assert_eq!(market.renter(&["cancel", &job]).code, 0);
-    market.until_job(&job, &["cancelled"], SOON);
+    market.cancel(&job);
     world.until_limit("the owner's limit", SOON, |limit| limit == Some(FACTORY_MW));
 }
 
@@ -60,8 +59,7 @@ fn a_card_that_takes_no_limit_is_cooled_by_freezing_the_job_which_is_not_billed_
     }
     world.show(no_permission(warm(50)));
     market.until_lease(&job, &["running"], SOON);
-    assert_eq!(market.renter(&["cancel", &job]).code, 0);
-    market.until_job(&job, &["cancelled"], SOON);
+    market.cancel(&job);
 }
 
 #[test]
@@ -78,8 +76,7 @@ fn a_card_that_grows_too_hot_loses_the_job_and_rents_again_once_cool() {
     assert_eq!(view["leases"][0]["ending"]["code"], "reclaimed", "{view}");
     world.show(warm(70));
     market.until_lease(&job, &["running"], SOON);
-    assert_eq!(market.renter(&["cancel", &job]).code, 0);
-    market.until_job(&job, &["cancelled"], SOON);
+    market.cancel(&job);
 }
 
 #[test]
@@ -115,6 +112,5 @@ fn an_agent_that_goes_down_in_order_leaves_the_card_as_its_owner_had_it() {
     assert_eq!(world.limit_mw(), Some(FACTORY_MW));
     world.show(warm(50));
     world.rig.start();
-    assert_eq!(market.renter(&["cancel", &job]).code, 0);
-    market.until_job(&job, &["cancelled"], SOON);
+    market.cancel(&job);
 }

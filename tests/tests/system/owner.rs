@@ -55,8 +55,7 @@ fn the_owner_touches_the_mouse_and_the_job_is_gone_paid_and_queued_again() {
     // Once nobody touches anything any more, the same job goes on, and it has lost no try.
     market.until_lease(&job, &["running"], SOON);
     assert_eq!(market.job(&job)["leases"].as_array().unwrap().len(), 2);
-    assert_eq!(market.renter(&["cancel", &job]).code, 0);
-    market.until_job(&job, &["cancelled"], SOON);
+    market.cancel(&job);
     let wallet = world.rig.until_settled();
     assert_eq!(
         wallet["gross"],
@@ -82,8 +81,7 @@ fn a_film_without_any_input_is_not_absence() {
     drop(film);
     world.until_no_reason("watching");
     market.until_lease(&job, &["running"], SOON);
-    assert_eq!(market.renter(&["cancel", &job]).code, 0);
-    market.until_job(&job, &["cancelled"], SOON);
+    market.cancel(&job);
 }
 
 #[test]
@@ -122,8 +120,7 @@ fn a_game_that_starts_in_mid_job_has_the_gpu_at_once_and_gives_no_grace() {
     drop(running);
     world.until_no_reason("program_runs");
     market.until_lease(&job, &["running"], SOON);
-    assert_eq!(market.renter(&["cancel", &job]).code, 0);
-    market.until_job(&job, &["cancelled"], SOON);
+    market.cancel(&job);
 }
 
 #[test]
@@ -155,8 +152,7 @@ fn a_laptop_that_is_unplugged_stops_renting() {
     supply("AC", "online", "1\n");
     world.until_no_reason("on_battery");
     market.until_lease(&job, &["running"], SOON);
-    assert_eq!(market.renter(&["cancel", &job]).code, 0);
-    market.until_job(&job, &["cancelled"], SOON);
+    market.cancel(&job);
 }
 
 #[test]
@@ -185,8 +181,7 @@ fn a_job_found_frozen_after_a_crash_was_being_taken_back() {
     assert_eq!(ended["ending"]["code"], "reclaimed", "{ended}");
     market.until_lease(&job, &["running"], SOON);
     world.show(calm());
-    assert_eq!(market.renter(&["cancel", &job]).code, 0);
-    market.until_job(&job, &["cancelled"], SOON);
+    market.cancel(&job);
     let wallet = world.rig.until_settled();
     assert_eq!(wallet["gross"], market.account()["spent"]);
 }

@@ -42,8 +42,7 @@ fn memory_that_stays_held_puts_the_card_in_quarantine_until_it_is_free() {
     world.show(holding(512));
     world.until_no_reason("memory_held");
     market.until_lease(&next, &["running"], SOON);
-    assert_eq!(market.renter(&["cancel", &next]).code, 0);
-    market.until_job(&next, &["cancelled"], SOON);
+    market.cancel(&next);
 }
 
 #[test]
@@ -81,8 +80,7 @@ fn a_card_that_falls_off_the_bus_takes_the_job_with_it_and_rents_again_when_it_i
     world.show(calm());
     world.until_no_reason("gpu_lost");
     market.until_lease(&job, &["running"], SOON);
-    assert_eq!(market.renter(&["cancel", &job]).code, 0);
-    market.until_job(&job, &["cancelled"], SOON);
+    market.cancel(&job);
 }
 
 #[test]
@@ -105,6 +103,5 @@ fn a_driver_that_is_reloaded_ends_the_job_and_the_card_comes_back_under_the_new_
     };
     world.show_world(&new);
     market.until_lease(&job, &["running"], Duration::from_secs(120));
-    assert_eq!(market.renter(&["cancel", &job]).code, 0);
-    market.until_job(&job, &["cancelled"], SOON);
+    market.cancel(&job);
 }
