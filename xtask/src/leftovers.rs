@@ -154,7 +154,8 @@ mod tests {
 
     use super::*;
     use serde_json::json;
-    use std::process::Command;
+    use std::io::{Read, Write};
+    use std::process::{Command, Stdio};
 
     #[test]
     fn a_thing_is_ours_by_name_or_by_label() {
@@ -169,11 +170,19 @@ mod tests {
     #[test]
     fn a_process_of_the_run_is_seen_and_what_was_there_before_is_not_counted() {
         let run = tempfile::tempdir().unwrap();
-        let mut sleeper = Command::new("sleep")
-            .arg("600")
+        // It has answered, so it has its own arguments and environment: those of a program that is only being
+        // started may still be read as empty.
+        let mut process = Command::new("cat")
+            .arg("-")
             .env("RUN", run.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
             .spawn()
             .unwrap();
+        process.stdin.as_mut().unwrap().write_all(b"x").unwrap();
+        let mut answer = [0];
+        let answers = process.stdout.as_mut().unwrap();
+        answers.read_exact(&mut answer).unwrap();
         let look = || {
             let mut all = BTreeSet::new();
             processes(&mut all, run.path().as_os_str().as_bytes()).unwrap();
@@ -182,12 +191,12 @@ mod tests {
         let seen = look();
         let told = seen.listed().unwrap_or_default();
         assert!(
-            told.contains(&format!("process {} (sleep 600)", sleeper.id())),
+            told.contains(&format!("process {} (cat -)", process.id())),
             "{told}"
         );
         assert_eq!(look().since(&seen).listed(), None);
-        sleeper.kill().unwrap();
-        sleeper.wait().unwrap();
+        process.kill().unwrap();
+        process.wait().unwrap();
         assert_eq!(look().listed(), None);
     }
 }
