@@ -20,6 +20,7 @@ pub mod doctor;
 pub mod keys;
 pub mod market;
 pub mod probe;
+mod rehearsal;
 pub mod sandbox;
 pub mod sensors;
 pub mod settings;

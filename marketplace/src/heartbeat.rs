@@ -218,6 +218,7 @@ async fn acknowledge(tx: &mut Tx, rig: &RigId, seen: u64) -> Result<(), Fault> {
         .execute(&mut tx.conn)
         .await?;
     tx.touch(rig);
+    tx.wrote(crate::rehearsal::ACKNOWLEDGED);
     Ok(())
 }
 

@@ -4,6 +4,7 @@ use crate::db::Tx;
 use crate::fault::Fault;
 use crate::leases::{Lease, close, command};
 use crate::ledger::book::{self, Account};
+use crate::rehearsal;
 use crate::store::{from_json, from_word, to_db, to_id, to_json, to_u64, to_word};
 use sqlx::SqliteConnection;
 use sublet_protocol::heartbeat::{Action, StopWhy};
@@ -73,6 +74,7 @@ pub async fn set_state(tx: &mut Tx, job: &JobId, state: JobState) -> Result<(), 
         .bind(job.as_str())
         .execute(&mut tx.conn)
         .await?;
+    tx.wrote(rehearsal::job(&state));
     Ok(())
 }
 
@@ -106,6 +108,7 @@ pub async fn submit(
     .bind(spec.retries)
     .execute(&mut tx.conn)
     .await?;
+    tx.wrote(rehearsal::job(&JobState::Queued));
     tracing::info!(job = %id, %renter, name = spec.name, "job submitted");
     Ok(id)
 }
@@ -184,6 +187,7 @@ pub async fn cancel(tx: &mut Tx, renter: &RenterId, job: &JobId, now_ms: u64) ->
         .bind(job.as_str())
         .execute(&mut tx.conn)
         .await?;
+    tx.wrote(rehearsal::CANCELLING);
     let mut open: Vec<Lease> = Lease::of_job(&mut tx.conn, job).await?;
     open.retain(|lease| !lease.closed);
     if open.is_empty() {

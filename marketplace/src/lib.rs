@@ -20,6 +20,7 @@ pub mod ledger;
 pub mod logs;
 pub mod matching;
 pub mod openapi;
+mod rehearsal;
 pub mod renters;
 pub mod routes;
 pub mod secret;

@@ -111,6 +111,7 @@ pub async fn open(app: &App, request: SessionRequest) -> Result<Session, Fault> 
                 .fetch_one(&mut tx.conn)
                 .await?;
                 tx.touch(&rig);
+                tx.wrote(crate::rehearsal::SESSION);
                 Ok((to_u64(epoch)?, Mirror::read(&mut tx.conn, &rig).await?))
             }
             .boxed()

@@ -19,6 +19,31 @@ pub fn of_rig(rig: &str) -> Vec<String> {
     found
 }
 
+/// Everything that is left in Docker of a rig's leases: containers, volumes and networks, each named with its kind.
+#[track_caller]
+pub fn left_of(rig: &str, host: Option<&str>) -> Vec<String> {
+    let filter = format!("label=sublet.rig={rig}");
+    let kinds: [(&str, &[&str], &str); 3] = [
+        ("container", &["ps", "--all"], "{{.Names}}"),
+        ("volume", &["volume", "ls"], "{{.Name}}"),
+        ("network", &["network", "ls"], "{{.Name}}"),
+    ];
+    let mut left = Vec::new();
+    for (kind, words, name) in kinds {
+        let mut command = Command::new("docker");
+        command
+            .args(words)
+            .args(["--filter", &filter, "--format", name]);
+        if let Some(host) = host {
+            command.env("DOCKER_HOST", host);
+        }
+        let said = run(&mut command);
+        assert_eq!(said.code, 0, "{said:?}");
+        left.extend(said.out.lines().map(|name| format!("{kind} {name}")));
+    }
+    left
+}
+
 /// Names of those that run.
 #[track_caller]
 pub fn running_of_rig(rig: &str) -> Vec<String> {

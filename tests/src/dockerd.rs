@@ -67,6 +67,11 @@ impl Dockerd {
         });
     }
 
+    /// Whether it runs, as far as we know.
+    pub fn runs(&self) -> bool {
+        self.process.is_some()
+    }
+
     /// Ends it as a power cut would; its containers' processes are ended by the next start or with the folder.
     pub fn kill_dead(&mut self) {
         self.process.take().unwrap().kill_dead();

@@ -5,11 +5,15 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// For each crate of the workspace, which others of it may stand among its dependencies (tests aside).
-const ALLOWED: [(&str, &[&str]); 10] = [
+const ALLOWED: [(&str, &[&str]); 11] = [
     ("sublet-protocol", &[]),
     ("sublet-core", &["sublet-protocol"]),
-    ("sublet-agent", &["sublet-protocol", "sublet-core"]),
-    ("sublet-market", &["sublet-protocol"]),
+    ("sublet-steps", &[]),
+    (
+        "sublet-agent",
+        &["sublet-protocol", "sublet-core", "sublet-steps"],
+    ),
+    ("sublet-market", &["sublet-protocol", "sublet-steps"]),
     ("sublet-tests", &["sublet-protocol", "nvml-sim"]),
     ("sublet-load", &["sublet-protocol"]),
     ("nvml-sim", &[]),

@@ -16,6 +16,7 @@ mod edges;
 pub mod jobs;
 pub mod market;
 pub mod program;
+pub mod recovery;
 pub mod rig;
 pub mod screen;
 pub mod simulated;

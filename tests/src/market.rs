@@ -32,6 +32,7 @@ pub const BRISK: Patience = Patience {
 pub struct Market {
     data: PathBuf,
     patience: Patience,
+    words: Vec<String>,
     /// Its process, while it runs.
     pub process: Option<Running>,
     /// Its address, the same after a restart.
@@ -41,10 +42,16 @@ pub struct Market {
 impl Market {
     /// Starts one in `data`, with a renter who has `funds` dollars.
     pub fn start(data: &Path, patience: Patience, funds: &str) -> Self {
+        Self::start_with(data, patience, funds, Vec::new())
+    }
+
+    /// As [`Market::start`], with more words on its command line.
+    pub fn start_with(data: &Path, patience: Patience, funds: &str, words: Vec<String>) -> Self {
         std::fs::create_dir_all(data).unwrap();
         let mut market = Self {
             data: data.to_owned(),
             patience,
+            words,
             process: None,
             url: String::new(),
         };
@@ -64,6 +71,7 @@ impl Market {
         serve
             .args(["serve", "--audience", "test", "--listen", listen, "--data"])
             .arg(&self.data);
+        serve.args(&self.words);
         for (flag, ms) in [
             ("--heartbeat-ms", self.patience.heartbeat_ms),
             ("--suspect-ms", self.patience.suspect_ms),
@@ -88,6 +96,11 @@ impl Market {
         } else {
             format!("http://{said}")
         };
+    }
+
+    /// Its data folder.
+    pub fn data(&self) -> &Path {
+        &self.data
     }
 
     /// Starts it again where it was.

@@ -133,6 +133,9 @@ Examples:
     /// Write the local API's description
     #[command(hide = true)]
     Openapi,
+    /// Write the names of the agent's steps, at which a test of crashes can stop it
+    #[command(hide = true)]
+    Steps,
     /// List graphics adapters (the agent starts this)
     #[command(hide = true)]
     Probe {

@@ -64,6 +64,7 @@ fn perform(cli: &Cli) -> Result<Exit, CliError> {
             clap_complete::generate(*shell, &mut Cli::command(), "sublet", &mut text);
             return print(&String::from_utf8_lossy(&text));
         }
+        Command::Steps => return print(&(crate::rehearsal::all().join("\n") + "\n")),
         Command::SettingsReference => return print(&crate::settings::reference()),
         Command::Openapi => return print(&openapi::document().map_err(anyhow::Error::from)?),
         _ => {}
@@ -160,6 +161,7 @@ impl Desk {
             | Command::Completions { .. }
             | Command::Openapi
             | Command::SettingsReference
+            | Command::Steps
             | Command::Probe { .. }
             | Command::BenchChild { .. } => Ok(Exit::Fine),
         }

@@ -29,6 +29,8 @@ pub struct RunOptions {
     pub away_ms: Option<u64>,
     /// A stand-in for the system's `/sys`, for power supplies.
     pub sys_folder: Option<PathBuf>,
+    /// Where crashes are rehearsed: see the crate `sublet-steps`.
+    pub rehearsal: Option<PathBuf>,
 }
 
 /// Flags of `sublet run`.
@@ -58,6 +60,9 @@ pub struct RunArgs {
     /// Read power supplies here instead of in /sys; for tests, on machines without a battery
     #[arg(long, value_name = "PATH", hide = true)]
     sys_folder: Option<PathBuf>,
+    /// Write each step here, and stand still at the one that is ordered here; for tests of what a crash leaves
+    #[arg(long, value_name = "DIR", hide = true)]
+    rehearsal: Option<PathBuf>,
     /// How the log on standard error is written
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = LogFormat::Text)]
     log_format: LogFormat,
@@ -88,6 +93,7 @@ impl RunArgs {
             simulated_score: self.simulated_score,
             away_ms: self.away_ms,
             sys_folder: self.sys_folder.clone(),
+            rehearsal: self.rehearsal.clone(),
         }
     }
 

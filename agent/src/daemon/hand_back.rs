@@ -2,6 +2,7 @@
 
 use super::machine::Machine;
 use super::work::Tools;
+use crate::rehearsal;
 use crate::sensors::{FreeOutcome, FreeWanted, GpuWatch};
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use sublet_protocol::ids::GpuId;
 /// Begins what an effect asks of a GPU; hands back an effect that asks nothing of one. A GPU that nobody reads can neither be
 /// verified nor changed: it is told so.
 pub fn begin(effect: Effect, machine: &Machine, tools: &Tools) -> Option<Effect> {
+    let name = rehearsal::effect(&effect);
     let (gpu, task) = match effect {
         Effect::AwaitFree {
             gpu,
@@ -43,6 +45,7 @@ pub fn begin(effect: Effect, machine: &Machine, tools: &Tools) -> Option<Effect>
             (Some(watch), Some(uuid)) => carry_out(&watch, &gpu, &uuid, task).await,
             _ => unread(&task, "nothing reads it"),
         };
+        rehearsal::done(name);
         tools.tell_gpu(gpu, news).await;
     });
     None

@@ -23,6 +23,7 @@ use crate::cli::RunOptions;
 use crate::control;
 use crate::keys::{Keys, Surroundings};
 use crate::market::{HttpMarket, Known, Link, Outbound};
+use crate::rehearsal;
 use crate::sandbox;
 use crate::sensors::Library;
 use crate::settings::{KnownGpu, Overrides, Watched};
@@ -104,6 +105,10 @@ pub fn run(options: RunOptions) -> anyhow::Result<()> {
 }
 
 async fn live(told: RunOptions) -> anyhow::Result<()> {
+    if let Some(folder) = &told.rehearsal {
+        rehearsal::rehearse(folder)
+            .with_context(|| format!("crashes cannot be rehearsed in {}", folder.display()))?;
+    }
     let market = told
         .market
         .context("no marketplace is named: give its address with --market, such as --market https://market.example")?;

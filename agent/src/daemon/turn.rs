@@ -2,6 +2,7 @@
 
 use super::{Daemon, Today};
 use crate::market::{LeaseStand, Outbound};
+use crate::rehearsal;
 use crate::store::{Change, StoreError, to_json};
 use crate::wallet;
 use std::time::Duration;
@@ -24,9 +25,11 @@ impl Daemon {
     pub(super) async fn take_with(&mut self, event: Event, mut ledger: Vec<wallet::Entry>) {
         let facts = self.facts();
         let now = self.clock.now();
+        let name = rehearsal::event(&event);
         let memory = std::mem::take(&mut self.memory);
         let (memory, effects) = step(memory, &self.settings.good.settings, &facts, event, now);
         self.memory = memory;
+        rehearsal::decided(name);
         let (hurried, effects): (Vec<_>, Vec<_>) = effects.into_iter().partition(Effect::hurries);
         self.hurry(hurried).await;
         let mut archived = Vec::new();
@@ -41,6 +44,9 @@ impl Daemon {
             }
         }
         let saved = self.save(&archived, ledger);
+        if saved {
+            rehearsal::stored(name);
+        }
         let (now_effects, later): (Vec<_>, Vec<_>) =
             effects.into_iter().partition(|e| saved || e.gives_back());
         self.withheld.extend(later);

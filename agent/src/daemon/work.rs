@@ -3,7 +3,9 @@
 use super::machine::Machine;
 use super::{hand_back, job_log, steps};
 use crate::market::HttpMarket;
+use crate::rehearsal;
 use crate::sandbox::{Sandbox, SandboxError};
+
 use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -59,6 +61,8 @@ enum Kind {
 pub struct Work {
     tools: Tools,
     tasks: HashMap<(LeaseId, Kind), JoinHandle<()>>,
+    /// The name of the effect that is being carried out.
+    doing: &'static str,
 }
 
 impl Work {
@@ -67,6 +71,7 @@ impl Work {
         Self {
             tools,
             tasks: HashMap::new(),
+            doing: "",
         }
     }
 
@@ -82,6 +87,8 @@ impl Work {
     /// Starts what an effect asks for. Without a container engine it is news at once that it could not be done.
     pub fn carry_out(&mut self, effect: Effect, bench: Option<&Bench>, machine: &Machine) {
         self.tasks.retain(|_, task| !task.is_finished());
+        self.doing = rehearsal::effect(&effect);
+        rehearsal::doing(self.doing);
         let tools = self.tools.clone();
         let Some(effect) = hand_back::begin(effect, machine, &tools) else {
             return;
@@ -168,7 +175,7 @@ impl Work {
             | Effect::SetPowerLimit { .. }
             | Effect::RestorePowerLimit { .. }
             | Effect::Archive(_)
-            | Effect::Report => {}
+            | Effect::Report => rehearsal::done(self.doing),
         }
     }
 
@@ -229,6 +236,11 @@ impl Work {
         if kind != Kind::Stop && self.tasks.contains_key(&key) {
             return;
         }
+        let doing = self.doing;
+        let task = async move {
+            task.await;
+            rehearsal::done(doing);
+        };
         self.tasks.insert(key, tokio::spawn(task));
     }
 

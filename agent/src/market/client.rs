@@ -3,6 +3,7 @@
 use super::error::MarketError;
 use super::http::{self, Call, Patience};
 use super::{BlobSent, Known, Market};
+use crate::rehearsal;
 use bytes::Bytes;
 use ed25519_dalek::SigningKey;
 use futures_util::StreamExt;
@@ -84,7 +85,9 @@ impl HttpMarket {
         call: Call<'_>,
         request: RequestBuilder,
     ) -> Result<reqwest::Response, MarketError> {
+        rehearsal::outside("market", call.what, "asked");
         let sent = request.timeout(call.limit).send().await;
+        rehearsal::outside("market", call.what, "answered");
         sent.map_err(|error| call.failed(error))
     }
 
@@ -137,7 +140,9 @@ impl HttpMarket {
             .body(reqwest::Body::wrap_stream(chunks));
         let call = self.call("an upload", self.patience.stall);
         let send = async {
+            rehearsal::outside("market", call.what, "asked");
             let answer = request.send().await.map_err(|error| call.failed(error))?;
+            rehearsal::outside("market", call.what, "answered");
             call.accepted(answer).await?;
             Ok(())
         };

@@ -3,6 +3,7 @@
 use super::SandboxError;
 use super::disk::{DiskLimits, visible_root};
 use super::facts::{HostCapacity, capacity};
+use crate::rehearsal;
 use bollard::Docker;
 use bollard::errors::Error;
 use std::path::PathBuf;
@@ -83,7 +84,10 @@ pub(super) async fn within<T>(
     after: Duration,
     call: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, SandboxError> {
-    match tokio::time::timeout(after, call).await {
+    rehearsal::outside("docker", what, "asked");
+    let answer = tokio::time::timeout(after, call).await;
+    rehearsal::outside("docker", what, "answered");
+    match answer {
         Ok(Ok(value)) => Ok(value),
         Ok(Err(error)) => Err(SandboxError::from_docker(what, after, error)),
         Err(_) => Err(SandboxError::Timeout { what, after }),

@@ -22,7 +22,7 @@ use std::time::Duration;
 use rusqlite::{Connection, OpenFlags};
 use sublet_protocol::ids::LeaseId;
 
-use crate::wallet;
+use crate::{rehearsal, wallet};
 
 /// The database's name in the data folder.
 const FILE_NAME: &str = "sublet.sqlite";
@@ -103,8 +103,13 @@ impl Store {
         let outcomes = change
             .ledger
             .iter()
-            .map(|entry| wallet::apply(&transaction, entry))
+            .map(|entry| {
+                let outcome = wallet::apply(&transaction, entry);
+                rehearsal::writing(rehearsal::entry(entry));
+                outcome
+            })
             .collect::<rusqlite::Result<Vec<_>>>()?;
+        rehearsal::writing("all");
         transaction.commit()?;
         Ok(outcomes)
     }

@@ -4,6 +4,7 @@
 pub mod range;
 
 use crate::fault::Fault;
+use crate::rehearsal;
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::path::{Path, PathBuf};
@@ -99,10 +100,12 @@ impl BlobStore {
         }
         file.sync_all().await.map_err(failed("flushing"))?;
         let target = self.path(id);
+        rehearsal::reach("blob:come");
         tokio::task::spawn_blocking(move || keep(guard, &target))
             .await
             .map_err(|error| failed("naming a file")(std::io::Error::other(error)))?
             .map_err(failed("naming a file"))?;
+        rehearsal::reach("blob:kept");
         Ok(length)
     }
 

@@ -107,6 +107,16 @@ A download that broke off is resumed by the same command.")]
     },
     /// Print the description of the HTTP API
     Openapi,
+    /// Print the names of the marketplace's steps, at which a test of crashes can stop it
+    #[command(hide = true)]
+    Steps,
+    /// Check the books of a marketplace: what must hold of money and leases
+    #[command(hide = true)]
+    Audit {
+        /// Its folder
+        #[arg(long, value_name = "DIR")]
+        data: PathBuf,
+    },
 }
 
 /// Where the marketplace is, and who asks.
@@ -204,6 +214,23 @@ async fn run(command: Command) -> Result<(), CliError> {
             let text = crate::openapi::text().map_err(CliError::failed("writing the document"))?;
             say::raw(text.as_bytes())
         }
+        Command::Steps => say::raw((crate::rehearsal::all().join("\n") + "\n").as_bytes()),
+        Command::Audit { data } => audit(&data).await,
+    }
+}
+
+/// Names whatever breaks a rule of the books, and fails then.
+async fn audit(data: &std::path::Path) -> Result<(), CliError> {
+    let file = data.join("market.sqlite");
+    let books = crate::db::readers(&file)
+        .await
+        .map_err(CliError::failed(file.display()))?;
+    let found = crate::ledger::audit::faults(&books)
+        .await
+        .map_err(CliError::failed(file.display()))?;
+    match found.as_slice() {
+        [] => say::line("The books are right."),
+        faults => Err(CliError::Failed(faults.join("\n"))),
     }
 }
 
@@ -217,7 +244,9 @@ mod tests {
         for command in Cli::command().get_subcommands() {
             let help = command.get_after_help().map(ToString::to_string);
             assert!(
-                command.get_name() == "openapi" || help.is_some_and(|h| h.contains("Examples:")),
+                command.is_hide_set()
+                    || command.get_name() == "openapi"
+                    || help.is_some_and(|h| h.contains("Examples:")),
                 "{}",
                 command.get_name()
             );

@@ -50,6 +50,9 @@ pub struct Serve {
     /// How long a rig that refused a job is not asked again for it
     #[arg(long, default_value_t = 60_000, hide_short_help = true)]
     refused_ms: u64,
+    /// Write each step here, and stand still at the one that is ordered here; for tests of what a crash leaves
+    #[arg(long, value_name = "DIR", hide = true)]
+    rehearsal: Option<PathBuf>,
     /// Log in JSON, one object a line
     #[arg(long)]
     log_json: bool,
@@ -84,6 +87,9 @@ impl Serve {
             return Err(CliError::Failed(
                 "The times must grow: heartbeat, then suspect, then lost.".into(),
             ));
+        }
+        if let Some(folder) = &self.rehearsal {
+            crate::rehearsal::rehearse(folder).map_err(CliError::failed(folder.display()))?;
         }
         let config = Config {
             data: self.data.clone(),

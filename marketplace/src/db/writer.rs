@@ -5,6 +5,7 @@
 
 use crate::board::Board;
 use crate::fault::Fault;
+use crate::rehearsal;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use sqlx::{Connection, SqliteConnection};
@@ -23,6 +24,8 @@ pub struct Tx {
     /// The connection it runs on.
     pub conn: SqliteConnection,
     touched: BTreeSet<RigId>,
+    /// What is written in it, by name.
+    wrote: BTreeSet<&'static str>,
 }
 
 impl Tx {
@@ -31,11 +34,17 @@ impl Tx {
         self.touched.insert(rig.clone());
     }
 
+    /// Notes what was written: the steps of [`crate::rehearsal`].
+    pub fn wrote(&mut self, row: &'static str) {
+        self.wrote.insert(row);
+    }
+
     /// A transaction that the caller begins and commits, for tools beside the server and for tests.
     pub fn over(conn: SqliteConnection) -> Self {
         Self {
             conn,
             touched: BTreeSet::new(),
+            wrote: BTreeSet::new(),
         }
     }
 }
@@ -98,6 +107,11 @@ async fn run(mut tx: Tx, mut queue: mpsc::Receiver<Op>, board: Arc<Board>) {
             // So it is where SQLite has already rolled back by itself.
             tracing::debug!(%error, "nothing was left to roll back");
         }
+        for row in std::mem::take(&mut tx.wrote) {
+            if outcome.is_ok() {
+                rehearsal::written(row);
+            }
+        }
         let text = outcome.err().map(|error| error.to_string());
         if let Some(text) = &text {
             tracing::error!(error = %text, changes = answers.len(), "changes could not be written");
@@ -124,6 +138,9 @@ async fn commit(
     sqlx::query("BEGIN IMMEDIATE").execute(&mut tx.conn).await?;
     for op in ops {
         one(tx, op, answers).await?;
+    }
+    for row in &tx.wrote {
+        rehearsal::writing(row);
     }
     sqlx::query("COMMIT").execute(&mut tx.conn).await.map(drop)
 }

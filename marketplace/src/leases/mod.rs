@@ -9,6 +9,7 @@ pub mod transition;
 use crate::db::Tx;
 use crate::fault::Fault;
 use crate::ledger::{Charge, Terms};
+use crate::rehearsal;
 use crate::store::{from_json, from_word, to_db, to_id, to_json, to_u64, to_word};
 use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
@@ -210,6 +211,7 @@ impl Lease {
         .execute(&mut tx.conn)
         .await?;
         tx.touch(&self.rig);
+        tx.wrote(rehearsal::lease(&self.state));
         Ok(())
     }
 
@@ -236,6 +238,7 @@ impl Lease {
         .execute(&mut tx.conn)
         .await?;
         tx.touch(&self.rig);
+        tx.wrote(rehearsal::lease(&self.state));
         Ok(())
     }
 }
@@ -264,6 +267,7 @@ pub async fn command(
         .execute(&mut tx.conn)
         .await?;
     tx.touch(rig);
+    tx.wrote(rehearsal::command(action));
     Ok(())
 }
 

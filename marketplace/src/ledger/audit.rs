@@ -48,3 +48,20 @@ pub const RULES: &[(&str, &str)] = &[
            (SELECT count(*) FROM leases l WHERE l.job = j.id AND l.closed = 0) <> (j.state = 'leased')",
     ),
 ];
+
+/// What breaks a rule, each in words.
+///
+/// # Errors
+/// The database does not answer.
+pub async fn faults(books: &sqlx::SqlitePool) -> Result<Vec<String>, sqlx::Error> {
+    let mut faults = Vec::new();
+    for (rule, query) in RULES {
+        let broken: Vec<String> = sqlx::query_scalar(*query).fetch_all(books).await?;
+        faults.extend(
+            broken
+                .iter()
+                .map(|what| format!("{rule}: not so for {what}")),
+        );
+    }
+    Ok(faults)
+}

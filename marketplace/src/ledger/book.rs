@@ -102,6 +102,7 @@ pub async fn post(tx: &mut Tx, entry: Entry<'_>) -> Result<(), Fault> {
             move_by(tx, id, *account, to_db(amount.0)?).await?;
         }
     }
+    tx.wrote(crate::rehearsal::money(&entry.kind));
     Ok(())
 }
 

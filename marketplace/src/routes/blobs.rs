@@ -61,6 +61,7 @@ pub async fn put_blob(
                     .bind(to_db(bytes)?)
                     .execute(&mut tx.conn)
                     .await?;
+                tx.wrote(crate::rehearsal::BLOB);
                 settle_what_waited(tx, &cid, now).await
             }
             .boxed()

@@ -11,6 +11,7 @@ pub mod sessions;
 
 use crate::app::Shared;
 use crate::fault::Fault;
+use crate::rehearsal;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::http::{Method, Uri};
@@ -22,7 +23,7 @@ pub const MOST_BODY: usize = 1 << 20;
 
 /// Everything that is served.
 pub fn router(app: Shared) -> Router {
-    Router::new()
+    let router = Router::new()
         .route("/v1/health", get(meta::health))
         .route("/v1/openapi.json", get(meta::openapi))
         .route("/v1/challenges", post(sessions::pose_challenge))
@@ -48,7 +49,11 @@ pub fn router(app: Shared) -> Router {
         .fallback(no_such_path)
         .method_not_allowed_fallback(no_such_method)
         .layer(DefaultBodyLimit::max(MOST_BODY))
-        .with_state(app)
+        .with_state(app);
+    if rehearsal::rehearses() {
+        return router.layer(axum::middleware::from_fn(rehearsal::answering));
+    }
+    router
 }
 
 async fn no_such_path(uri: Uri) -> Fault {

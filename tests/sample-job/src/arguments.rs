@@ -5,16 +5,17 @@ use std::path::PathBuf;
 pub const HELP: &str = "\
 Renders a still life at dusk to a PNG file, and says how far it is.
 
-  sample-job [--width PIXELS] [--height PIXELS] [--samples PASSES] [--seed NUMBER] [--out FILE]
+  sample-job [--width PIXELS] [--height PIXELS] [--samples PASSES] [--seed NUMBER] [--rest MS] [--out FILE]
 
-Defaults: --width 1200 --height 800 --samples 80 --seed 1 --out /out/picture.png
-The same arguments give the same bytes, on any machine and any number of processors.
+Defaults: --width 1200 --height 800 --samples 80 --seed 1 --rest 0 --out /out/picture.png
+It rests so many milliseconds after each pass. The same arguments give the same bytes, on any machine and any number of processors.
 Exit codes: 0 done, 1 the picture could not be written, 2 bad arguments.
 ";
 
 /// More would need more memory or time than any job here is given.
 const LARGEST_SIDE: u32 = 8192;
 const MOST_SAMPLES: u32 = 65_536;
+const LONGEST_REST_MS: u32 = 60_000;
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arguments {
@@ -22,6 +23,8 @@ pub struct Arguments {
     pub height: u32,
     pub samples: u32,
     pub seed: u32,
+    /// How long it rests after each pass, in ms: tests need jobs that last and do little.
+    pub rest_ms: u32,
     pub out: PathBuf,
 }
 
@@ -32,6 +35,7 @@ impl Default for Arguments {
             height: 800,
             samples: 80,
             seed: 1,
+            rest_ms: 0,
             out: PathBuf::from("/out/picture.png"),
         }
     }
@@ -55,9 +59,18 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Wish, String> {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (word, None),
         };
-        if !["--width", "--height", "--samples", "--seed", "--out"].contains(&name.as_str()) {
+        if ![
+            "--width",
+            "--height",
+            "--samples",
+            "--seed",
+            "--rest",
+            "--out",
+        ]
+        .contains(&name.as_str())
+        {
             return Err(format!(
-                "{name} is not an argument of this program. It takes --width, --height, --samples, --seed and --out."
+                "{name} is not an argument of this program. It takes --width, --height, --samples, --seed, --rest and --out."
             ));
         }
         let value = given
@@ -74,6 +87,7 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Wish, String> {
             "--height" => wanted.height = number(16, LARGEST_SIDE)?,
             "--samples" => wanted.samples = number(1, MOST_SAMPLES)?,
             "--seed" => wanted.seed = number(0, u32::MAX)?,
+            "--rest" => wanted.rest_ms = number(0, LONGEST_REST_MS)?,
             _ if value.is_empty() => return Err("--out needs the path of a file.".to_owned()),
             _ => wanted.out = PathBuf::from(value),
         }
@@ -92,11 +106,12 @@ mod tests {
     #[test]
     fn arguments_are_read_in_both_spellings() {
         assert_eq!(
-            read("--width 320 --height=200 --seed 9 --out x.png"),
+            read("--width 320 --height=200 --seed 9 --rest 20 --out x.png"),
             Ok(Wish::Render(Arguments {
                 width: 320,
                 height: 200,
                 seed: 9,
+                rest_ms: 20,
                 out: PathBuf::from("x.png"),
                 ..Arguments::default()
             }))

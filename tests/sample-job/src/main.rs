@@ -70,6 +70,7 @@ fn render(wanted: &Arguments) -> Result<(), String> {
             say(&progress(pass, wanted.samples))?;
             told = Some(Instant::now());
         }
+        thread::sleep(Duration::from_millis(wanted.rest_ms.into()));
     }
 
     let bytes = save(&film, file, &partial, &wanted.out)
