@@ -89,8 +89,11 @@ pub struct DemoArgs {
 /// What the tests take.
 #[derive(Args)]
 pub struct TestArgs {
-    /// The group to run; all but `windows` when left out
+    /// The group to run; all but `recovery` and `windows` when left out
     group: Option<Group>,
+    /// Only tests with this in their names
+    #[arg(requires = "group")]
+    name: Option<String>,
     #[command(flatten)]
     set_up: SetUpArgs,
 }
@@ -107,7 +110,7 @@ pub struct BenchArgs {
     set_up: SetUpArgs,
 }
 
-/// A part of the tests that can be run alone. In this order they run together, the last one aside.
+/// A part of the tests that can be run alone. In this order they run together, the last two aside.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Group {
     /// The formatting of the Rust code
@@ -122,6 +125,9 @@ pub enum Group {
     Hostile,
     /// Tests of the pages
     Ui,
+    /// Crashes at every moment of every story, again and again (half an hour, and only when it is named); `system` has
+    /// each step once
+    Recovery,
     /// Whether the agent compiles for Windows (Debian 12 only, and only when it is named)
     Windows,
 }

@@ -30,6 +30,9 @@ const ALL: [Group; 6] = [
 /// The tests of the agent that send hostile jobs into its sandbox.
 const HOSTILE: &str = "sandbox::tests::hostile::";
 
+/// Makes the tests of what crashes leave strike at every moment of every story, not once at each step.
+const EVERY: &str = "SUBLET_RECOVERY_EVERY";
+
 const ICDS: &str = "/usr/share/vulkan/icd.d";
 
 impl Group {
@@ -41,6 +44,7 @@ impl Group {
             Group::System => "system",
             Group::Hostile => "hostile",
             Group::Ui => "ui",
+            Group::Recovery => "recovery",
             Group::Windows => "windows",
         }
     }
@@ -49,7 +53,7 @@ impl Group {
         match self {
             Group::Fmt => &[],
             Group::Clippy | Group::Windows => &[Purpose::Build],
-            Group::Unit | Group::System | Group::Hostile => &[
+            Group::Unit | Group::System | Group::Hostile | Group::Recovery => &[
                 Purpose::Build,
                 Purpose::Run,
                 Purpose::Test,
@@ -63,7 +67,7 @@ impl Group {
     fn needs_ground(self) -> bool {
         matches!(
             self,
-            Group::Unit | Group::System | Group::Hostile | Group::Ui
+            Group::Unit | Group::System | Group::Hostile | Group::Recovery | Group::Ui
         )
     }
 }
@@ -95,6 +99,7 @@ pub fn test(console: &Console, args: &TestArgs) -> anyhow::Result<ExitCode> {
         console,
         folders: &folders,
         ground: None,
+        name: args.name.as_deref(),
     };
     let mut outcomes = Vec::new();
     for group in groups {
@@ -165,6 +170,8 @@ struct Tests<'a> {
     folders: &'a Folders,
     /// What the tests stand on, once a group needs it, and the variables that tell them where it is.
     ground: Option<(Ground, Variables)>,
+    /// Only tests with this in their names.
+    name: Option<&'a str>,
 }
 
 impl Tests<'_> {
@@ -201,6 +208,11 @@ impl Tests<'_> {
                 let filter = format!("package(sublet-agent) and test({HOSTILE})");
                 self.tests(group, "Running the hostile jobs", &filter)
             }
+            Group::Recovery => self.tests(
+                group,
+                "Killing at every moment",
+                "package(sublet-tests) and binary(recovery)",
+            ),
             Group::Ui => self.pages(),
             Group::Windows => windows::check(self.console, self.folders),
         }
@@ -209,6 +221,8 @@ impl Tests<'_> {
     /// Both groups build the same selection of packages, so that the second finds everything built.
     fn tests(&mut self, group: Group, title: &str, filter: &str) -> anyhow::Result<()> {
         if has_nextest(self.folders) {
+            let named = self.name.map(|name| format!("({filter}) and test({name})"));
+            let filter = named.as_deref().unwrap_or(filter);
             // Only failures are told, so that the last lines of the log say what went wrong.
             let words = [
                 "nextest",
@@ -223,18 +237,31 @@ impl Tests<'_> {
             ];
             return self.cargo(group, title, &words);
         }
-        let mut words = vec!["test", "--no-fail-fast", "--all-targets"];
+        let mut words = vec!["test", "--no-fail-fast"];
         match group {
-            Group::System => words.extend(["--package", "sublet-tests"]),
-            Group::Hostile => words.extend(["--package", "sublet-agent", "--", HOSTILE]),
+            Group::System => words.extend(["--package", "sublet-tests", "--all-targets", "--"]),
+            Group::Recovery => {
+                words.extend(["--package", "sublet-tests", "--test", "recovery", "--"]);
+            }
+            Group::Hostile => words.extend([
+                "--package",
+                "sublet-agent",
+                "--all-targets",
+                "--",
+                self.name.unwrap_or(HOSTILE),
+            ]),
             _ => words.extend([
                 "--workspace",
+                "--all-targets",
                 "--exclude",
                 "sublet-tests",
                 "--",
                 "--skip",
                 HOSTILE,
             ]),
+        }
+        if group != Group::Hostile {
+            words.extend(self.name);
         }
         self.cargo(group, title, &words)
     }
@@ -245,6 +272,9 @@ impl Tests<'_> {
             for (name, value) in self.ground()? {
                 command.env(name, value);
             }
+        }
+        if group == Group::Recovery {
+            command.env(EVERY, "1");
         }
         Run::new(title, command)
             .again_with(&format!("cargo xtask test {}", group.name()))
@@ -352,8 +382,8 @@ mod tests {
             "asked for, so not skipped"
         );
         assert!(
-            !ALL.contains(&Group::Windows),
-            "only where it is asked for: its tools take minutes to make"
+            !ALL.contains(&Group::Windows) && !ALL.contains(&Group::Recovery),
+            "only where they are asked for: they take long"
         );
     }
 

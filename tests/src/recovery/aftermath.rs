@@ -15,7 +15,7 @@ const NEWS_LATE_MS: u64 = 700;
 
 /// Waits until the rig is at rest, and then looks at everything.
 #[track_caller]
-pub fn all(scene: &mut Scene, loses_time: bool) {
+pub fn all(scene: &mut Scene) {
     scene.until_status("no open lease", |status| {
         status["market"]["connected"] == true && status["leases"].as_array().unwrap().is_empty()
     });
@@ -25,7 +25,8 @@ pub fn all(scene: &mut Scene, loses_time: bool) {
     nothing_left_on_the_rig(scene);
     nothing_left_at_the_marketplace(scene);
     nothing_twice(scene);
-    books(scene, loses_time);
+    books(scene);
+    logs(scene);
 }
 
 #[track_caller]
@@ -131,7 +132,7 @@ fn nothing_twice(scene: &mut Scene) {
 }
 
 #[track_caller]
-fn books(scene: &mut Scene, loses_time: bool) {
+fn books(scene: &mut Scene) {
     let said = run(Command::new(sublet_market())
         .args(["audit", "--data"])
         .arg(scene.market.data()));
@@ -176,8 +177,7 @@ fn books(scene: &mut Scene, loses_time: bool) {
         voucher,
         "what is proven is the voucher's amount"
     );
-    if loses_time {
-        assert_eq!(figure("gross") - charged, figure("gross") - charged, "");
+    if scene.lost_time {
         assert!(
             figure("gross") >= charged,
             "a rig is not paid more than it metered: {wallet}"
@@ -194,6 +194,24 @@ fn books(scene: &mut Scene, loses_time: bool) {
             voucher,
             "what the rig earned is what was promised: {wallet}"
         );
+    }
+}
+
+/// What a job printed is with its renter, once, whoever died meanwhile.
+#[track_caller]
+fn logs(scene: &mut Scene) {
+    let jobs = scene.until("the jobs", |scene| scene.jobs());
+    for job in jobs.iter().filter(|job| job["state"] == "completed") {
+        let id = job["job"].as_str().unwrap();
+        scene.until("the whole log of a job that ended well", |scene| {
+            let said = scene.market.renter(&["logs", id]);
+            let last = said.out.matches("wrote /out/picture.png").count();
+            if last == 1 {
+                Ok(())
+            } else {
+                Err(format!("{said:?}"))
+            }
+        });
     }
 }
 

@@ -36,13 +36,13 @@ pub struct Told {
 
 /// Tells them all, `lanes` at a time, each lane with a scene of its own that is made anew after a fault.
 pub fn tell_all(lanes: usize, made: Made, tellings: Vec<Telling>) -> Vec<Told> {
-    let queue = Mutex::new(VecDeque::from(tellings));
+    let queue = Mutex::new(tellings.into_iter().enumerate().collect::<VecDeque<_>>());
     let told = Mutex::new(Vec::new());
     thread::scope(|scope| {
         for _ in 0..lanes {
             scope.spawn(|| {
                 let mut scene: Option<Scene> = None;
-                while let Some(telling) = next(&queue) {
+                while let Some((number, telling)) = next(&queue) {
                     let begun = std::time::Instant::now();
                     let attempt = AssertUnwindSafe(|| {
                         let own_docker = made.own_docker || telling.story.own_docker;
@@ -72,15 +72,17 @@ pub fn tell_all(lanes: usize, made: Made, tellings: Vec<Telling>) -> Vec<Told> {
                         telling.story.name
                     );
                     let mut told = told.lock().unwrap();
-                    told.push(Told { telling, outcome });
+                    told.push((number, Told { telling, outcome }));
                 }
             });
         }
     });
-    told.into_inner().unwrap()
+    let mut told = told.into_inner().unwrap();
+    told.sort_by_key(|(number, _)| *number);
+    told.into_iter().map(|(_, told)| told).collect()
 }
 
-fn next(queue: &Mutex<VecDeque<Telling>>) -> Option<Telling> {
+fn next<T>(queue: &Mutex<VecDeque<T>>) -> Option<T> {
     queue.lock().unwrap().pop_front()
 }
 
@@ -90,10 +92,11 @@ fn tell(scene: &mut Scene, telling: &Telling) -> Result<Trails, String> {
     }
     for _ in 0..TRIES {
         scene.order(telling.case.clone());
+        scene.lost_time |= telling.story.loses_time;
         (telling.story.tell)(scene);
         let struck = scene.struck;
         scene.order(None);
-        aftermath::all(scene, telling.story.loses_time);
+        aftermath::all(scene);
         if telling.case.is_none() || struck || telling.may_miss {
             let trails = [Program::Agent, Program::Market].map(|who| (who, scene.take_trail(who)));
             return Ok(trails.into());

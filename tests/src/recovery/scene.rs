@@ -49,6 +49,8 @@ pub struct Scene {
     pub rig: String,
     /// Whether the agent shall run: who died is started again.
     pub agent_wanted: bool,
+    /// A story was told here in which the marketplace gave a lease up.
+    pub lost_time: bool,
     /// Times of containers, as Docker tells them.
     pub events: Running,
     case: Option<Case>,
@@ -99,6 +101,7 @@ impl Scene {
             dockerd,
             rig,
             agent_wanted: true,
+            lost_time: false,
             events,
             case: None,
             struck: false,
@@ -255,6 +258,7 @@ impl Scene {
             dockerd.go();
             self.events = events(Some(dockerd), &self.folder.path().join("events"));
         }
+        let command = self.world.rig.command();
         let agent = &mut self.world.rig.process;
         if let Some(status) = agent.as_mut().and_then(Running::ended) {
             // A full disk may keep it from starting; a service manager tries again.
@@ -266,7 +270,7 @@ impl Scene {
         }
         if agent.is_none() && self.agent_wanted {
             let log = self.folder.path().join("agent.log");
-            *agent = Some(Running::start(self.world.rig.command(), &log));
+            *agent = Some(Running::start(command, &log));
         }
         if self.world.rig.process.is_some() || !self.agent_wanted {
             self.back_at = None;

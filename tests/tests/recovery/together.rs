@@ -85,5 +85,5 @@ fn a_second_agent_that_starts_while_the_first_still_ends_changes_nothing() {
     );
     assert!(agent.signal_and_wait().success(), "agent {first}");
     scene.until_job(&job, "completed", |view| view["state"] == "completed");
-    aftermath::all(&mut scene, false);
+    aftermath::all(&mut scene);
 }
