@@ -8,9 +8,11 @@ pub use observe::observe;
 pub use presence::presence_check;
 
 use crate::sensors::presence::SourceView;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use sublet_protocol::local::{Check, Doctor, Verdict};
 use sublet_protocol::offer::SandboxFacts;
+use sublet_protocol::reason::Figure;
 
 /// Below this the ledger and the logs have no room: 256 MiB.
 pub const DISK_LEAST: u64 = 256 << 20;
@@ -84,77 +86,131 @@ pub fn diagnose(observed: &Observed) -> Doctor {
     Doctor { checks }
 }
 
-fn check(name: &str, purpose: &str, (verdict, found, remedy): Finding) -> Check {
-    Check {
-        name: name.to_owned(),
-        verdict,
-        found,
-        purpose: purpose.to_owned(),
-        remedy,
+/// What one check found.
+pub(crate) struct Finding {
+    verdict: Verdict,
+    code: &'static str,
+    found: String,
+    remedy: Option<String>,
+    figures: BTreeMap<String, Figure>,
+}
+
+impl Finding {
+    fn new(verdict: Verdict, code: &'static str, found: String, remedy: Option<&str>) -> Self {
+        Self {
+            verdict,
+            code,
+            found,
+            remedy: remedy.map(ToOwned::to_owned),
+            figures: BTreeMap::new(),
+        }
+    }
+
+    /// As it should be.
+    pub(crate) fn good(code: &'static str, found: impl Into<String>) -> Self {
+        Self::new(Verdict::Good, code, found.into(), None)
+    }
+
+    /// Works, but less well than it could.
+    pub(crate) fn warning(code: &'static str, found: impl Into<String>, remedy: &str) -> Self {
+        Self::new(Verdict::Warning, code, found.into(), Some(remedy))
+    }
+
+    /// In the way of renting.
+    pub(crate) fn bad(code: &'static str, found: impl Into<String>, remedy: &str) -> Self {
+        Self::new(Verdict::Bad, code, found.into(), Some(remedy))
+    }
+
+    /// With a name, or words of somebody else.
+    pub(crate) fn name(mut self, name: &str, value: impl Into<String>) -> Self {
+        let value = Figure::Text(value.into());
+        self.figures.insert(name.to_owned(), value);
+        self
+    }
+
+    /// With a number; one beyond what fits is held at the largest that does.
+    pub(crate) fn number(mut self, name: &str, value: u64) -> Self {
+        let value = i64::try_from(value).unwrap_or(i64::MAX);
+        self.figures.insert(name.to_owned(), Figure::Number(value));
+        self
     }
 }
 
-type Finding = (Verdict, String, Option<String>);
-
-fn good(found: impl Into<String>) -> Finding {
-    (Verdict::Good, found.into(), None)
-}
-
-fn warning(found: impl Into<String>, remedy: impl Into<String>) -> Finding {
-    (Verdict::Warning, found.into(), Some(remedy.into()))
-}
-
-fn bad(found: impl Into<String>, remedy: impl Into<String>) -> Finding {
-    (Verdict::Bad, found.into(), Some(remedy.into()))
+/// A finding under the name of what was looked at, and why it matters.
+pub(crate) fn check(name: &str, purpose: &str, finding: Finding) -> Check {
+    Check {
+        name: name.to_owned(),
+        verdict: finding.verdict,
+        found: finding.found,
+        purpose: purpose.to_owned(),
+        remedy: finding.remedy,
+        code: finding.code.to_owned(),
+        figures: finding.figures,
+    }
 }
 
 fn agent(observed: &Observed) -> Check {
     // A warning, so that the doctor can pass a machine on which the agent was never started.
     let finding = match &observed.agent {
-        Some(version) => good(format!("It runs, version {version}.")),
-        None => warning(
-            format!(
-                "It is not running for the data folder {}.",
-                observed.data.display()
-            ),
-            "Start it with `sublet run`.",
-        ),
+        Some(version) => Finding::good("agent_runs", format!("It runs, version {version}."))
+            .name("version", version),
+        None => {
+            let data = observed.data.display().to_string();
+            Finding::warning(
+                "agent_away",
+                format!("It is not running for the data folder {data}."),
+                "Start it with `sublet run`.",
+            )
+            .name("folder", data)
+        }
     };
     check("Agent", "Nothing is rented while it does not run.", finding)
 }
 
 fn folder(observed: &Observed) -> Check {
-    let data = observed.data.display();
+    let data = observed.data.display().to_string();
     let finding = match &observed.folder {
-        Folder::Writable => good(format!("{data} can be written.")),
-        Folder::NotYet => good(format!("{data} will be made when the agent starts.")),
-        Folder::Refused(why) => bad(
+        Folder::Writable => Finding::good("folder_writable", format!("{data} can be written.")),
+        Folder::NotYet => Finding::good(
+            "folder_new",
+            format!("{data} will be made when the agent starts."),
+        ),
+        Folder::Refused(why) => Finding::bad(
+            "folder_refused",
             format!("{data} cannot be written: {why}."),
             "Give this user the right to write there, or name another folder with --data.",
-        ),
+        )
+        .name("problem", why),
     };
     check(
         "Data folder",
         "The ledger of your earnings lives there; without it nothing is rented.",
-        finding,
+        finding.name("folder", data),
     )
 }
 
 fn disk(observed: &Observed) -> Check {
     let finding = match &observed.free {
-        Err(why) => bad(
+        Err(why) => Finding::bad(
+            "disk_unknown",
             format!("The free space is not known: {why}."),
             "Look at the disk that holds the data folder.",
-        ),
+        )
+        .name("problem", why),
         Ok(free) => {
             let found = format!("{} GiB free.", tenths_of_gib(*free));
-            if *free < DISK_LEAST {
-                bad(found, "Free at least 256 MiB, better 10 GiB.")
+            let finding = if *free < DISK_LEAST {
+                Finding::bad("disk_full", found, "Free at least 256 MiB, better 10 GiB.")
             } else if *free < DISK_EASY {
-                warning(found, "Free 10 GiB: images of jobs take a few GiB each.")
+                Finding::warning(
+                    "disk_tight",
+                    found,
+                    "Free 10 GiB: images of jobs take a few GiB each.",
+                )
             } else {
-                good(found)
-            }
+                Finding::good("disk_good", found)
+            };
+            finding.number("free_bytes", *free)
         }
     };
     check(
@@ -171,8 +227,10 @@ fn tenths_of_gib(bytes: u64) -> String {
 
 fn keys(observed: &Observed) -> Check {
     let finding = match observed.key_place {
-        Some(place) => good(format!("They can be kept in {place}.")),
-        None => bad(
+        Some(place) => Finding::good("keys_place", format!("They can be kept in {place}."))
+            .name("place", place),
+        None => Finding::bad(
+            "keys_nowhere",
             "There is no keyring here, no systemd credentials, and no passphrase for a file.",
             "Write a passphrase into a file that only this user can read (mode 0600) and name it in SUBLET_KEY_PASSPHRASE_FILE.",
         ),
@@ -186,15 +244,20 @@ fn keys(observed: &Observed) -> Check {
 
 fn docker(observed: &Observed) -> Check {
     let finding = match &observed.docker {
-        Err(why) => bad(
+        Err(why) => Finding::bad(
+            "docker_away",
             format!("{}.", why.trim_end_matches('.')),
             "Start Docker and let this user reach its socket (on Linux: the group docker). To install it on Debian and Ubuntu: apt install docker.io",
-        ),
-        Ok(facts) if !facts.seccomp => bad(
+        )
+        .name("problem", why),
+        Ok(facts) if !facts.seccomp => Finding::bad(
+            "docker_unfiltered",
             format!("{} answers, but filters no system calls.", facts.engine),
             "Start Docker with its default seccomp profile: no job runs without it.",
-        ),
-        Ok(facts) => good(format!("{} answers.", facts.engine)),
+        )
+        .name("engine", &facts.engine),
+        Ok(facts) => Finding::good("docker_good", format!("{} answers.", facts.engine))
+            .name("engine", &facts.engine),
     };
     check(
         "Docker",
@@ -206,17 +269,25 @@ fn docker(observed: &Observed) -> Check {
 fn nvidia(observed: &Observed) -> Check {
     let container = observed.docker.as_ref().map(|facts| facts.nvidia);
     let finding = match (&observed.nvidia_driver, observed.nvidia_card, container) {
-        (Some(version), _, Ok(false)) => bad(
+        (Some(version), _, Ok(false)) => Finding::bad(
+            "nvidia_not_in_docker",
             format!("Driver {version}, but Docker cannot hand out NVIDIA GPUs."),
             "Install the NVIDIA Container Toolkit and restart Docker.",
-        ),
-        (Some(version), _, _) => good(format!("Driver {version}.")),
-        (None, Some(true), _) => bad(
+        )
+        .name("driver", version),
+        (Some(version), _, _) => {
+            Finding::good("nvidia_good", format!("Driver {version}.")).name("driver", version)
+        }
+        (None, Some(true), _) => Finding::bad(
+            "nvidia_not_loaded",
             "There is an NVIDIA card, but its driver is not loaded.",
             "Install NVIDIA's driver, or load it (modprobe nvidia), then restart the agent.",
         ),
-        (None, Some(false), _) => good("No NVIDIA card here, so none is needed."),
-        (None, None, _) => warning(
+        (None, Some(false), _) => {
+            Finding::good("nvidia_none", "No NVIDIA card here, so none is needed.")
+        }
+        (None, None, _) => Finding::warning(
+            "nvidia_unknown",
             "No NVIDIA driver was found.",
             "Install it where this machine has an NVIDIA card.",
         ),
@@ -230,8 +301,12 @@ fn nvidia(observed: &Observed) -> Check {
 
 fn vulkan(observed: &Observed) -> Check {
     let finding = match &observed.vulkan {
-        Some(file) => good(format!("{}.", file.display())),
-        None => warning(
+        Some(file) => {
+            let file = file.display().to_string();
+            Finding::good("vulkan_good", format!("{file}.")).name("file", file)
+        }
+        None => Finding::warning(
+            "vulkan_missing",
             "The Vulkan loader was not found.",
             "On Debian and Ubuntu: apt install libvulkan1",
         ),
@@ -245,11 +320,14 @@ fn vulkan(observed: &Observed) -> Check {
 
 fn adapters(observed: &Observed) -> Check {
     let finding = match &observed.adapters {
-        Err(why) => bad(
+        Err(why) => Finding::bad(
+            "adapters_failed",
             format!("{}.", why.trim_end_matches('.')),
             "Update the graphics driver; `sublet gpus` tells what can be seen without it.",
-        ),
-        Ok(adapters) if adapters.is_empty() => bad(
+        )
+        .name("problem", why),
+        Ok(adapters) if adapters.is_empty() => Finding::bad(
+            "adapters_none",
             "No graphics adapter was found.",
             "Install the driver of your card, with its Vulkan part.",
         ),
@@ -257,15 +335,17 @@ fn adapters(observed: &Observed) -> Check {
             let mut names: Vec<&str> = adapters.iter().map(|seen| seen.name.as_str()).collect();
             names.sort_unstable();
             names.dedup();
-            let found = format!("{}.", names.join(", "));
-            if adapters.iter().all(|seen| seen.software) {
-                warning(
-                    format!("Only software: {found}"),
+            let names = names.join(", ");
+            let finding = if adapters.iter().all(|seen| seen.software) {
+                Finding::warning(
+                    "adapters_software",
+                    format!("Only software: {names}."),
                     "A software adapter is rented only with `sublet run --allow-software-gpu`.",
                 )
             } else {
-                good(found)
-            }
+                Finding::good("adapters_good", format!("{names}."))
+            };
+            finding.name("names", names)
         }
     };
     check("Graphics adapters", "They are what is rented.", finding)

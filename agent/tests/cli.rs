@@ -61,6 +61,7 @@ fn status(state: RigState) -> Status {
         pause: None,
         today: MicroUsd(0),
         sandbox: None,
+        set_up: true,
     }
 }
 
@@ -124,7 +125,7 @@ impl Played {
             Request::Pause { request, answer } => drop(answer.send(Ok(PauseView {
                 until_ms: request.for_ms,
             }))),
-            Request::Resume(to) => drop(to.send(Ok(()))),
+            Request::Resume { answer: to, .. } => drop(to.send(Ok(()))),
             Request::Bench(to) => {
                 self.bench_looks_left = self.bench_looks_left.saturating_sub(1);
                 drop(to.send(Ok(self.bench())));

@@ -8,9 +8,10 @@ use crate::ids::{GpuId, JobId, LeaseId, RigId};
 use crate::lease::{Ending, LeaseState};
 use crate::money::{BasisPoints, HourlyPrice, MicroUsd};
 use crate::offer::SandboxFacts;
-use crate::reason::{Reason, RigState};
+use crate::reason::{Figure, Reason, RigState};
 use crate::voucher::SignedVoucher;
 use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
 use utoipa::ToSchema;
 
 /// `GET /local/v1/status`
@@ -36,6 +37,14 @@ pub struct Status {
     pub today: MicroUsd,
     /// What holds a job in here, found by looking; absent while Docker does not answer.
     pub sandbox: Option<SandboxFacts>,
+    /// The owner has said when to rent, in the settings file or by a preset. Nothing rents before.
+    #[serde(default = "yes")]
+    pub set_up: bool,
+}
+
+/// An agent that does not say is older than the question.
+fn yes() -> bool {
+    true
 }
 
 /// The talk with the marketplace.
@@ -66,6 +75,12 @@ pub struct GpuView {
     pub telemetry: Option<Telemetry>,
     /// The least its owner takes for an hour.
     pub floor: HourlyPrice,
+    /// From this warmth of its core on it does not rent, in °C; absent where nothing tells it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub hot_c: Option<i32>,
+    /// What the owner asked for this GPU alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pause: Option<PauseView>,
 }
 
 /// One lease as the owner sees it.
@@ -221,6 +236,9 @@ pub struct PauseRequest {
     /// Until when, ms since 1970, as the clock on the wall shows it. Not together with `for_ms`.
     #[serde(default)]
     pub until_ms: Option<u64>,
+    /// For this GPU alone; absent: for all.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gpu: Option<GpuId>,
 }
 
 /// A pause in force.
@@ -278,6 +296,12 @@ pub struct Check {
     pub purpose: String,
     /// What to do, where something is to be done.
     pub remedy: Option<String>,
+    /// Stands for what was found: `docker_away`. Stable, for whoever says it in other words or another language.
+    #[serde(default)]
+    pub code: String,
+    /// The figures and names of `found`, by name; sizes are in bytes.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub figures: BTreeMap<String, Figure>,
 }
 
 /// How a check came out.

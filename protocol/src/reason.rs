@@ -16,6 +16,8 @@ pub enum ReasonCode {
     PausedByOwner,
     /// The owner switched this GPU off for renting.
     SwitchedOff,
+    /// The owner has not said yet when to rent: there is no settings file, and no preset was named.
+    NotSetUp,
     /// Settings could not be read.
     SettingsUnreadable,
     /// Something only the owner can mend (a key that cannot be unlocked, a marketplace that changed its key).
@@ -66,10 +68,11 @@ pub enum ReasonCode {
 
 impl ReasonCode {
     /// Every code, the most important first.
-    pub const ALL: [Self; 26] = [
+    pub const ALL: [Self; 27] = [
         Self::AgentAway,
         Self::PausedByOwner,
         Self::SwitchedOff,
+        Self::NotSetUp,
         Self::SettingsUnreadable,
         Self::NeedsOwner,
         Self::LedgerUnwritable,

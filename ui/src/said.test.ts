@@ -10,8 +10,9 @@ const HOUR = 3_600_000;
 /** Each reason with the figures that the agent's core gives it. */
 const REASONS: Record<ReasonCode, readonly NonNullable<Reason["figures"]>[]> = {
   agent_away: [{}],
-  paused_by_owner: [{}, { until_ms: HOUR }],
+  paused_by_owner: [{}, { until_ms: HOUR }, { gpu: "RTX 4090", until_ms: HOUR }],
   switched_off: [{ gpu: "RTX 4090" }],
+  not_set_up: [{}],
   settings_unreadable: [{ problem: "line 3: no such key" }],
   needs_owner: [{ problem: "The keyring is locked." }],
   ledger_unwritable: [{ problem: "disk full" }],

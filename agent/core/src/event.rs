@@ -13,8 +13,12 @@ pub enum Event {
     Tick,
     /// The owner pauses, for a span, until a wall-clock time, or until further notice.
     Pause(Pause),
-    /// The owner takes a pause back.
+    /// The owner takes every pause back.
     Resume,
+    /// The owner pauses one GPU.
+    PauseGpu(GpuId, Pause),
+    /// The owner takes that back.
+    ResumeGpu(GpuId),
     /// The marketplace asks for something.
     Command(Command),
     /// A session with the marketplace is open.

@@ -62,6 +62,8 @@ pub struct Facts {
     pub host: HostLimits,
     /// Local time minus UTC, in s: schedules and tariffs are in local time.
     pub utc_offset_s: i32,
+    /// The owner said when to rent: there is a settings file, or a preset was named. Nothing is rented before.
+    pub set_up: bool,
     /// Why the settings file does not count, where it does not.
     pub settings_problem: Option<String>,
     /// Why the ledger cannot be written, where it cannot.

@@ -15,6 +15,9 @@ use sublet_protocol::ids::{GpuId, LeaseId};
 pub struct Memory {
     /// The owner's word, kept across restarts.
     pub pause: Option<Pause>,
+    /// The owner's word for single GPUs.
+    #[serde(default)]
+    pub pauses: BTreeMap<GpuId, Pause>,
     /// Leases that are not archived yet.
     pub leases: BTreeMap<LeaseId, Lease>,
     /// The highest command taken in.
@@ -93,6 +96,11 @@ impl Pause {
             until_wall_ms: Some(wall_ms),
             span: false,
         }
+    }
+
+    /// Whether its end has come.
+    pub fn is_over(&self, now: Moment) -> bool {
+        self.until_wall_ms.is_some_and(|until| now.wall_ms >= until)
     }
 }
 

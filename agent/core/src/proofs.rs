@@ -85,6 +85,8 @@ fn act() -> impl Strategy<Value = Act> {
         12 => (lease(), news()).prop_map(|(l, news)| Event::Container { lease: lease_id(l), news }),
         1 => (prop::option::of(0u64..u64::MAX), any::<bool>()).prop_map(|(until_wall_ms, span)| Event::Pause(Pause { until_wall_ms, span })),
         2 => Just(Event::Resume),
+        2 => Just(Event::PauseGpu(gpu_id("gpu-a"), Pause::UNTIL_RESUMED)),
+        1 => Just(Event::ResumeGpu(gpu_id("gpu-a"))),
         1 => (lease(), 0u64..900_000).prop_map(|(l, funded_ms)| Event::Answered {
             funding: vec![Funding { lease: lease_id(l), funded_ms }],
             settled: vec![],

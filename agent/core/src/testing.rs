@@ -93,6 +93,7 @@ pub fn fine() -> Facts {
             memory_bytes: 16 << 30,
             output_bytes: 1 << 30,
         },
+        set_up: true,
         settings_problem: None,
         ledger_problem: None,
         owner_needed: None,

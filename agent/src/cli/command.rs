@@ -6,7 +6,7 @@ use clap::{Args, Parser, Subcommand};
 use clap_complete::Shell;
 use std::path::PathBuf;
 use sublet_core::simulate::Example;
-use sublet_protocol::ids::LeaseId;
+use sublet_protocol::ids::{GpuId, LeaseId};
 
 /// Rents out your GPU while you do not use it.
 #[derive(Debug, Parser)]
@@ -79,14 +79,16 @@ Examples:
   sublet pause
   sublet pause 1h30m
   sublet pause until 18:00
-  sublet pause until tomorrow"))]
+  sublet pause until tomorrow
+  sublet pause 2h --gpu GPU-7f1c"))]
     Pause(PauseArgs),
     /// End the pause
     #[command(after_help = with_codes("\
 Examples:
   sublet resume
+  sublet resume --gpu GPU-7f1c
   sublet resume --json"))]
-    Resume(Format),
+    Resume(ResumeArgs),
     /// What you chose: when it rents, at what price, how warm it may get
     #[command(after_help = with_codes("\
 Examples:
@@ -288,6 +290,18 @@ pub(super) struct PauseArgs {
     /// How long: 30m, 1h30m, 3 days, until 18:00, until tomorrow; nothing is until you resume
     #[arg(value_name = "TIME")]
     pub(super) time: Vec<String>,
+    /// Only this GPU; `sublet gpus` lists them
+    #[arg(long, value_name = "GPU")]
+    pub(super) gpu: Option<GpuId>,
+    #[command(flatten)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct ResumeArgs {
+    /// Only this GPU; without it, every pause ends
+    #[arg(long, value_name = "GPU")]
+    pub(super) gpu: Option<GpuId>,
     #[command(flatten)]
     pub(super) format: Format,
 }

@@ -35,6 +35,7 @@ use serde::Serialize;
 use std::io::{ErrorKind, Write};
 use std::path::PathBuf;
 use std::process::ExitCode;
+use sublet_protocol::local::PauseRequest;
 use sublet_protocol::reason::RigState;
 
 /// The whole program: reads the command line, does it, and says how it went.
@@ -131,13 +132,22 @@ impl Desk {
             Command::Pause(args) => {
                 let request = pause::read(&args.time, &self.look);
                 let request = request.map_err(|error| CliError::Usage(error.to_string()))?;
+                let request = PauseRequest {
+                    gpu: args.gpu.clone(),
+                    ..request
+                };
                 let pause = self.told(self.client.pause(&request).await)?;
                 self.show(args.format.json, &pause, pause::render)
             }
-            Command::Resume(format) => {
-                self.told(self.client.resume().await)?;
+            Command::Resume(args) => {
+                self.told(match &args.gpu {
+                    Some(gpu) => self.client.resume_gpu(gpu).await,
+                    None => self.client.resume().await,
+                })?;
                 // What `pause` of the status is now.
-                self.show(format.json, &(), |(), look| pause::render_resumed(look))
+                self.show(args.format.json, &(), |(), look| {
+                    pause::render_resumed(look)
+                })
             }
             Command::Doctor(format) => {
                 let doctor = doctor::ask(&self.client, &self.data).await?;

@@ -129,6 +129,7 @@ mod tests {
             let meant = PauseRequest {
                 for_ms: (!is_point).then_some(wait),
                 until_ms: is_point.then_some(NOW_MS + wait),
+                gpu: None,
             };
             assert_eq!(read_at_1330(text), Ok(meant), "{text}");
         }

@@ -302,6 +302,7 @@ fn cause(code: ReasonCode) -> &'static str {
         C::AgentAway => "the machine was off",
         C::PausedByOwner => "you paused it",
         C::SwitchedOff => "switched off for renting",
+        C::NotSetUp => "not set up",
         C::SettingsUnreadable => "settings did not read",
         C::NeedsOwner => "something needed you",
         C::LedgerUnwritable => "the ledger could not be written",

@@ -177,6 +177,8 @@ fn hint(status: &Status) -> Option<&'static str> {
     };
     if status.pause.is_some() {
         Some("`sublet resume` ends the pause.")
+    } else if stands(ReasonCode::NotSetUp) {
+        Some("`sublet settings preset gamer` is one choice; `sublet settings` shows all four.")
     } else if stands(ReasonCode::NotBenchmarked) {
         Some("`sublet bench` measures your GPUs.")
     } else if status.state == RigState::NeedsYou || status.gpus.is_empty() {

@@ -306,6 +306,8 @@ fn doctor_with_every_verdict() {
         found: found.to_owned(),
         purpose: "Every job runs in a container of its own.".to_owned(),
         remedy: remedy.map(str::to_owned),
+        code: String::new(),
+        figures: Default::default(),
     };
     let seen = Doctor {
         checks: vec![

@@ -12,7 +12,7 @@ use serde::de::DeserializeOwned;
 use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
-use sublet_protocol::ids::LeaseId;
+use sublet_protocol::ids::{GpuId, LeaseId};
 use sublet_protocol::local::settings::{
     SettingsChange, SettingsPreview, SettingsPut, SettingsView,
 };
@@ -104,9 +104,17 @@ impl Client {
         read(&self.call(Method::PUT, "pause", body, CALL_WITHIN).await?)
     }
 
-    /// End the pause.
+    /// End every pause.
     pub async fn resume(&self) -> Answered<()> {
         self.call(Method::DELETE, "pause", Bytes::new(), CALL_WITHIN)
+            .await
+            .map(drop)
+    }
+
+    /// End the pause of one GPU.
+    pub async fn resume_gpu(&self, gpu: &GpuId) -> Answered<()> {
+        let path = format!("pause?gpu={gpu}");
+        self.call(Method::DELETE, &path, Bytes::new(), CALL_WITHIN)
             .await
             .map(drop)
     }

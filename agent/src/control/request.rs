@@ -1,7 +1,7 @@
 //! What the local API asks of the daemon. The server holds no state: each request carries the channel on
 //! which the daemon answers it.
 
-use sublet_protocol::ids::LeaseId;
+use sublet_protocol::ids::{GpuId, LeaseId};
 use sublet_protocol::local::settings::{
     SettingsChange, SettingsPreview, SettingsPut, SettingsView,
 };
@@ -42,8 +42,13 @@ pub enum Request {
         /// The pause now in force.
         answer: Answer<PauseView>,
     },
-    /// End the pause. Answered once the wish is stored; resuming what is not paused is fine.
-    Resume(Answer<()>),
+    /// End a pause. Answered once the wish is stored; resuming what is not paused is fine.
+    Resume {
+        /// Only this GPU's; absent: every pause.
+        gpu: Option<GpuId>,
+        /// Done.
+        answer: Answer<()>,
+    },
     /// How the benchmark goes, or how the last one came out.
     Bench(Answer<BenchView>),
     /// Start a benchmark; `conflict` while a job runs or another benchmark does.

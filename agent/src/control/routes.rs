@@ -9,7 +9,7 @@ use axum::response::IntoResponse;
 use axum::routing::{get, post, put};
 use axum::{Json, Router};
 use serde::Deserialize;
-use sublet_protocol::ids::LeaseId;
+use sublet_protocol::ids::{GpuId, LeaseId};
 use sublet_protocol::local::settings::{
     SettingsChange, SettingsPreview, SettingsPut, SettingsView,
 };
@@ -129,7 +129,7 @@ pub(super) async fn wallet_export(
     Ok((head, export::csv(&wallet)))
 }
 
-/// Rent nothing for a while, or until the owner resumes. Replaces a pause in force.
+/// Rent nothing, or not one GPU, for a while or until the owner resumes. Replaces such a pause in force.
 #[utoipa::path(put, path = "/local/v1/pause", operation_id = "pause", tag = "agent", request_body = PauseRequest,
     responses(
         (status = 200, body = PauseView),
@@ -152,11 +152,26 @@ pub(super) async fn pause(
     daemon.ask(ask).await.map(Json)
 }
 
-/// End the pause; fine when there is none.
-#[utoipa::path(delete, path = "/local/v1/pause", operation_id = "resume", tag = "agent",
-    responses((status = 204), (status = 503, body = Problem, content_type = "application/problem+json")))]
-pub(super) async fn resume(State(daemon): State<Daemon>) -> Result<StatusCode, Failure> {
-    daemon.ask(Request::Resume).await?;
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ResumeQuery {
+    /// Only the pause of this GPU; absent: every pause.
+    #[param(value_type = Option<String>)]
+    gpu: Option<GpuId>,
+}
+
+/// End the pause of one GPU, or every pause; fine when there is none.
+#[utoipa::path(delete, path = "/local/v1/pause", operation_id = "resume", tag = "agent", params(ResumeQuery),
+    responses(
+        (status = 204),
+        (status = 400, body = Problem, content_type = "application/problem+json"),
+        (status = 503, body = Problem, content_type = "application/problem+json")))]
+pub(super) async fn resume(
+    State(daemon): State<Daemon>,
+    query: Result<Query<ResumeQuery>, QueryRejection>,
+) -> Result<StatusCode, Failure> {
+    let Query(ResumeQuery { gpu }) = query.map_err(|error| bad_request(error.body_text()))?;
+    daemon.ask(|answer| Request::Resume { gpu, answer }).await?;
     Ok(StatusCode::NO_CONTENT)
 }
 

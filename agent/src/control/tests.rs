@@ -92,7 +92,7 @@ fn paused_until_7(request: Request) {
             let problem = Problem::new(ProblemCode::NotFound, format!("no lease {lease}"));
             answer.send(Err(problem)).unwrap();
         }
-        Request::Resume(answer) => answer.send(Ok(())).unwrap(),
+        Request::Resume { answer, .. } => answer.send(Ok(())).unwrap(),
         other => drop(other),
     }
 }
@@ -104,11 +104,13 @@ async fn questions_reach_the_daemon_and_answers_come_back() {
         .client()
         .pause(&PauseRequest {
             for_ms: Some(5),
-            until_ms: None,
+            ..PauseRequest::default()
         })
         .await;
     assert_eq!(pause.unwrap(), PauseView { until_ms: Some(7) });
     served.client().resume().await.unwrap();
+    let gpu = "GPU-7f1c".parse().unwrap();
+    served.client().resume_gpu(&gpu).await.unwrap();
     let lease = "lease-1".parse().unwrap();
     match served.client().job_log(&lease, 10).await {
         Err(ClientError::Problem(problem)) => {
@@ -161,7 +163,7 @@ async fn bad_requests_are_told_what_is_wrong() {
         .client()
         .pause(&PauseRequest {
             for_ms: Some(u64::MAX),
-            until_ms: None,
+            ..PauseRequest::default()
         })
         .await
     {

@@ -44,8 +44,8 @@ impl Daemon {
                 let result = self.pause(&request).await;
                 reply(answer, result);
             }
-            Request::Resume(answer) => {
-                self.take(Event::Resume).await;
+            Request::Resume { gpu, answer } => {
+                self.take(gpu.map_or(Event::Resume, Event::ResumeGpu)).await;
                 let stored = self.stored_or_problem();
                 reply(answer, stored);
             }
@@ -108,7 +108,19 @@ impl Daemon {
                 ));
             }
         };
-        self.take(Event::Pause(pause)).await;
+        let event = match &request.gpu {
+            None => Event::Pause(pause),
+            Some(gpu) if self.machine.gpu(gpu).is_some() => Event::PauseGpu(gpu.clone(), pause),
+            Some(gpu) => {
+                return Err(Problem::new(
+                    ProblemCode::NotFound,
+                    format!(
+                        "There is no GPU {gpu} in this machine; `sublet gpus` lists those there are."
+                    ),
+                ));
+            }
+        };
+        self.take(event).await;
         self.stored_or_problem()?;
         Ok(PauseView {
             until_ms: pause.until_wall_ms,
@@ -155,6 +167,7 @@ impl Daemon {
                 Engine::Here { facts, .. } => Some(facts.clone()),
                 _ => None,
             },
+            set_up: facts.set_up,
         })
     }
 
@@ -171,6 +184,13 @@ impl Daemon {
             .map(|(gpu, decided)| GpuView {
                 telemetry: telemetry.iter().find(|t| t.gpu == gpu.info.id).cloned(),
                 floor: settings.gpu(&gpu.info.id).floor,
+                hot_c: (!gpu.info.software).then(|| {
+                    let heat = settings.gpu(&gpu.info.id).heat;
+                    policy::heat::bounds(heat, gpu.slowdown_c).hot_c
+                }),
+                pause: self.memory.pauses.get(&gpu.info.id).map(|pause| PauseView {
+                    until_ms: pause.until_wall_ms,
+                }),
                 info: gpu.info,
                 state: decided.state,
                 reasons: decided.reasons,

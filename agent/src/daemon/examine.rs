@@ -1,10 +1,11 @@
 //! What the doctor can only ask of an agent that runs.
 
+use crate::doctor::{Finding, check};
 use crate::store::StoreError;
 use crate::wallet::Audit;
 use sublet_core::Facts;
 use sublet_core::facts::GpuProblem;
-use sublet_protocol::local::{Check, Verdict};
+use sublet_protocol::local::Check;
 
 /// Seen from inside.
 pub struct Inside {
@@ -25,87 +26,77 @@ pub fn checks(inside: &Inside) -> Vec<Check> {
     let mut checks = vec![market(inside), ledger(inside), keys(inside)];
     checks.extend(settings(inside));
     checks.extend(inside.facts.gpus.iter().filter_map(|gpu| {
-        let (verdict, found) = match gpu.problem.as_ref()? {
-            GpuProblem::Lost(why) => (Verdict::Bad, why),
-            GpuProblem::Unreadable(why) => (Verdict::Warning, why),
+        const REMEDY: &str = "Restart the machine; if it stays so, install the driver anew.";
+        let (finding, why) = match gpu.problem.as_ref()? {
+            GpuProblem::Lost(why) => (Finding::bad("gpu_lost", why, REMEDY), why),
+            GpuProblem::Unreadable(why) => (Finding::warning("gpu_unreadable", why, REMEDY), why),
         };
         Some(check(
             &gpu.info.name,
-            verdict,
-            found.clone(),
             "A GPU that cannot be watched is not rented.",
-            Some("Restart the machine; if it stays so, install the driver anew."),
+            finding.name("gpu", &gpu.info.name).name("problem", why),
         ))
     }));
     checks.extend(inside.problems.iter().map(|problem| {
         check(
             "Graphics driver",
-            Verdict::Warning,
-            problem.clone(),
             "Every adapter is looked at once, when the agent starts.",
-            Some("Mend what it names, then restart the agent."),
+            Finding::warning(
+                "driver_problem",
+                problem,
+                "Mend what it names, then restart the agent.",
+            )
+            .name("problem", problem),
         )
     }));
     checks
 }
 
 fn market(inside: &Inside) -> Check {
-    let market = &inside.facts.market;
+    const REMEDY: &str =
+        "Check the address and this machine's network; it is tried again by itself.";
+    let (market, url) = (&inside.facts.market, &inside.market_url);
+    let finding = match &market.problem {
+        _ if market.connected => Finding::good("market_good", format!("{url} answers")),
+        Some(problem) => Finding::bad("market_away", problem, REMEDY).name("problem", problem),
+        None => Finding::bad("market_away", format!("{url} has not answered yet"), REMEDY),
+    };
     let purpose = "Jobs and vouchers come from it.";
-    if market.connected {
-        return check(
-            "Marketplace",
-            Verdict::Good,
-            format!("{} answers", inside.market_url),
-            purpose,
-            None,
-        );
-    }
-    let problem = market.problem.clone();
-    check(
-        "Marketplace",
-        Verdict::Bad,
-        problem.unwrap_or_else(|| format!("{} has not answered yet", inside.market_url)),
-        purpose,
-        Some("Check the address and this machine's network; it is tried again by itself."),
-    )
+    check("Marketplace", purpose, finding.name("url", url))
 }
 
 fn ledger(inside: &Inside) -> Check {
+    let finding = match (&inside.facts.ledger_problem, &inside.audit) {
+        (Some(problem), _) => Finding::bad(
+            "ledger_unwritable",
+            problem,
+            "Free some disk space, or make the data folder writable.",
+        )
+        .name("problem", problem),
+        (None, Err(error)) => {
+            let problem = error.to_string();
+            let remedy = "Look at the disk that holds the data folder, then restart the agent.";
+            Finding::bad("ledger_unreadable", &problem, remedy).name("problem", problem)
+        }
+        (None, Ok(audit)) if audit.holds() => {
+            Finding::good("ledger_good", "every sum agrees with its entries")
+        }
+        (None, Ok(audit)) => {
+            let problem = audit.problems.join("; ");
+            let remedy = "Keep a copy of the data folder, and report this.";
+            Finding::bad("ledger_wrong", &problem, remedy).name("problem", problem)
+        }
+    };
     let purpose = "What you earned is reckoned here, not believed.";
-    match (&inside.facts.ledger_problem, &inside.audit) {
-        (Some(problem), _) => check(
-            "Ledger",
-            Verdict::Bad,
-            problem.clone(),
-            purpose,
-            Some("Free some disk space, or make the data folder writable."),
-        ),
-        (None, Err(error)) => check("Ledger", Verdict::Bad, error.to_string(), purpose, None),
-        (None, Ok(audit)) if audit.holds() => check(
-            "Ledger",
-            Verdict::Good,
-            "every sum agrees with its entries".to_owned(),
-            purpose,
-            None,
-        ),
-        (None, Ok(audit)) => check(
-            "Ledger",
-            Verdict::Bad,
-            audit.problems.join("; "),
-            purpose,
-            Some("Keep a copy of the data folder, and report this."),
-        ),
-    }
+    check("Ledger", purpose, finding)
 }
 
 fn keys(inside: &Inside) -> Check {
+    let place = &inside.keys_in;
     check(
         "Keys",
-        Verdict::Good,
-        format!("kept in {}", inside.keys_in),
         "Your rig's identity and your payouts rest on them.",
-        None,
+        Finding::good("keys_kept", format!("kept in {place}")).name("place", place),
     )
 }
 
@@ -113,25 +104,12 @@ fn settings(inside: &Inside) -> Option<Check> {
     let problem = inside.facts.settings_problem.as_ref()?;
     Some(check(
         "Settings",
-        Verdict::Bad,
-        problem.clone(),
         "The last good ones stay in force, and nothing new is rented.",
-        Some("Mend the file; it is read again by itself."),
+        Finding::bad(
+            "settings_unreadable",
+            problem,
+            "Mend the file; it is read again by itself.",
+        )
+        .name("problem", problem),
     ))
-}
-
-fn check(
-    name: &str,
-    verdict: Verdict,
-    found: String,
-    purpose: &str,
-    remedy: Option<&str>,
-) -> Check {
-    Check {
-        name: name.to_owned(),
-        verdict,
-        found,
-        purpose: purpose.to_owned(),
-        remedy: remedy.map(str::to_owned),
-    }
 }

@@ -273,6 +273,7 @@ impl Daemon {
             programs: self.senses.programs(now),
             utc_offset_s: jiff::Zoned::now().offset().seconds(),
             host: machine::host_limits(self.settings.good.limits, capacity),
+            set_up: self.settings.set_up(),
             settings_problem: self.settings.problem.as_ref().map(ToString::to_string),
             ledger_problem: self.ledger_problem.clone(),
             owner_needed: self.owner_needed.clone(),

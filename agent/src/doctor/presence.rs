@@ -1,6 +1,6 @@
 //! Whether the agent can tell that somebody sits at the machine.
 
-use super::{Finding, check, good, warning};
+use super::{Finding, check};
 use crate::sensors::presence::{SourceState, SourceView};
 use sublet_protocol::local::Check;
 
@@ -19,7 +19,8 @@ fn finding(sources: &[SourceView]) -> Finding {
         .iter()
         .any(|source| source.state == SourceState::Looking);
     if looking {
-        return warning(
+        return Finding::warning(
+            "presence_looking",
             "The sensors have not all answered yet.",
             "Ask again in a moment.",
         );
@@ -32,22 +33,26 @@ fn finding(sources: &[SourceView]) -> Finding {
         .map(in_words)
         .collect();
     if !said.is_empty() {
-        return good(said.join(" "));
+        let said = said.join(" ");
+        return Finding::good("presence_good", &said).name("sources", said);
     }
     let seat = |wanted| sources.iter().any(|source| source.seat == Some(wanted));
     if seat(false) && !seat(true) {
-        return good("There is no keyboard, mouse or display here, so nobody can sit at it.");
+        return Finding::good(
+            "presence_no_seat",
+            "There is no keyboard, mouse or display here, so nobody can sit at it.",
+        );
     }
     let failing = sources
         .iter()
         .filter(|source| matches!(source.state, SourceState::Fails(_)));
     let why: Vec<String> = failing.map(in_words).collect();
-    let why = if why.is_empty() {
-        "No display and no input device tells whether somebody sits here.".to_owned()
-    } else {
-        why.join(" ")
-    };
-    warning(why, REMEDY)
+    if why.is_empty() {
+        let why = "No display and no input device tells whether somebody sits here.";
+        return Finding::warning("presence_unknown", why, REMEDY);
+    }
+    let why = why.join(" ");
+    Finding::warning("presence_failing", &why, REMEDY).name("problem", why)
 }
 
 #[cfg(unix)]

@@ -103,6 +103,11 @@ impl Watched {
         true
     }
 
+    /// Whether the owner said when to rent: there is a file, whatever it says, or a preset was named.
+    pub fn set_up(&self) -> bool {
+        self.overrides.preset.is_some() || self.seen.is_some()
+    }
+
     fn stamp(&self) -> Option<(SystemTime, u64)> {
         let meta = std::fs::metadata(&self.path).ok()?;
         Some((meta.modified().ok()?, meta.len()))

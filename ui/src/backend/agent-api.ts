@@ -135,10 +135,10 @@ export interface paths {
             readonly cookie?: never;
         };
         readonly get?: never;
-        /** Rent nothing for a while, or until the owner resumes. Replaces a pause in force. */
+        /** Rent nothing, or not one GPU, for a while or until the owner resumes. Replaces such a pause in force. */
         readonly put: operations["pause"];
         readonly post?: never;
-        /** End the pause; fine when there is none. */
+        /** End the pause of one GPU, or every pause; fine when there is none. */
         readonly delete: operations["resume"];
         readonly options?: never;
         readonly head?: never;
@@ -297,6 +297,12 @@ export interface components {
         readonly BlobId: string;
         /** @description One thing looked at. */
         readonly Check: {
+            /** @description Stands for what was found: `docker_away`. Stable, for whoever says it in other words or another language. */
+            readonly code?: string;
+            /** @description The figures and names of `found`, by name; sizes are in bytes. */
+            readonly figures?: {
+                readonly [key: string]: components["schemas"]["Figure"];
+            };
             /** @description What was found, with its figure. */
             readonly found: string;
             /** @description What is looked at. */
@@ -394,8 +400,14 @@ export interface components {
         readonly GpuView: {
             /** @description The least its owner takes for an hour. */
             readonly floor: components["schemas"]["HourlyPrice"];
+            /**
+             * Format: int32
+             * @description From this warmth of its core on it does not rent, in °C; absent where nothing tells it.
+             */
+            readonly hot_c?: number | null;
             /** @description What it is. */
             readonly info: components["schemas"]["GpuInfo"];
+            readonly pause?: components["schemas"]["PauseView"] | null;
             /** @description Why it does not rent, most important first; empty when it may. */
             readonly reasons: readonly components["schemas"]["Reason"][];
             /** @description Its own state. */
@@ -503,6 +515,7 @@ export interface components {
              *     clock is set.
              */
             readonly for_ms?: number | null;
+            readonly gpu?: components["schemas"]["GpuId"] | null;
             /**
              * Format: int64
              * @description Until when, ms since 1970, as the clock on the wall shows it. Not together with `for_ms`.
@@ -586,7 +599,7 @@ export interface components {
          * @description A cause with a stable code. Later causes are shown below earlier ones.
          * @enum {string}
          */
-        readonly ReasonCode: "agent_away" | "paused_by_owner" | "switched_off" | "settings_unreadable" | "needs_owner" | "ledger_unwritable" | "gpu_lost" | "memory_held" | "reading_unknown" | "program_runs" | "owner_present" | "watching" | "gpu_in_use" | "returning" | "too_hot" | "on_battery" | "metered_network" | "outside_hours" | "settling" | "software_gpu" | "not_benchmarked" | "docker_unavailable" | "market_unreachable" | "below_cost" | "below_floor" | "no_demand";
+        readonly ReasonCode: "agent_away" | "paused_by_owner" | "switched_off" | "not_set_up" | "settings_unreadable" | "needs_owner" | "ledger_unwritable" | "gpu_lost" | "memory_held" | "reading_unknown" | "program_runs" | "owner_present" | "watching" | "gpu_in_use" | "returning" | "too_hot" | "on_battery" | "metered_network" | "outside_hours" | "settling" | "software_gpu" | "not_benchmarked" | "docker_unavailable" | "market_unreachable" | "below_cost" | "below_floor" | "no_demand";
         /** @description A rig: one agent on one machine. Derived from its public key, see [`crate::keys::rig_id`]. */
         readonly RigId: string;
         /**
@@ -830,6 +843,8 @@ export interface components {
             readonly sandbox?: components["schemas"]["SandboxFacts"] | null;
             /** @description The one sentence: is the GPU mine or rented, why, and what did it earn. */
             readonly sentence: string;
+            /** @description The owner has said when to rent, in the settings file or by a preset. Nothing rents before. */
+            readonly set_up?: boolean;
             /** @description The state in one word. */
             readonly state: components["schemas"]["RigState"];
             /** @description Earned today, local time, after fees. */
@@ -1189,7 +1204,10 @@ export interface operations {
     };
     readonly resume: {
         readonly parameters: {
-            readonly query?: never;
+            readonly query?: {
+                /** @description Only the pause of this GPU; absent: every pause. */
+                readonly gpu?: string;
+            };
             readonly header?: never;
             readonly path?: never;
             readonly cookie?: never;
@@ -1201,6 +1219,14 @@ export interface operations {
                     readonly [name: string]: unknown;
                 };
                 content?: never;
+            };
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
             };
             readonly 503: {
                 headers: {

@@ -1,4 +1,5 @@
 import type { Figures } from "../figures";
+import { shortName } from "../names";
 import type { ReasonTexts } from "./reason-texts";
 
 const BY_ITSELF = "Es wird von selbst wieder versucht.";
@@ -34,7 +35,7 @@ function more(f: Figures, name: string): string {
 export const reasons: ReasonTexts = {
   agent_away: () => ({ text: "Der Agent läuft nicht.", remedy: "Starte ihn mit `sublet run`." }),
   paused_by_owner: (f) => ({
-    text: "Du hast das Vermieten pausiert.",
+    text: f.has("gpu") ? `Du hast das Vermieten von ${shortName(f.name("gpu"))} pausiert.` : "Du hast das Vermieten pausiert.",
     remedy: f.has("until_ms")
       ? `Geht weiter ab ${f.time("until_ms")}, oder sobald du es fortsetzt.`
       : "Geht weiter, sobald du es fortsetzt.",
@@ -42,6 +43,10 @@ export const reasons: ReasonTexts = {
   switched_off: () => ({
     text: "Du hast das Vermieten dieser GPU ausgeschaltet.",
     remedy: "Schalte es in den Einstellungen wieder ein.",
+  }),
+  not_set_up: () => ({
+    text: "Du hast noch nicht gesagt, wann vermietet werden darf.",
+    remedy: "Wähle es in diesem Fenster, oder mit `sublet settings preset`: gamer, studio, farm oder laptop.",
   }),
   settings_unreadable: () => ({
     text: "Die Einstellungen konnten nicht gelesen werden.",

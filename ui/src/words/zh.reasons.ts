@@ -1,4 +1,5 @@
 import type { Figures } from "../figures";
+import { shortName } from "../names";
 import type { ReasonTexts } from "./reason-texts";
 
 const BY_ITSELF = "稍后会自动重试。";
@@ -32,10 +33,14 @@ function more(f: Figures, name: string): string {
 export const reasons: ReasonTexts = {
   agent_away: () => ({ text: "代理程序没有运行。", remedy: "用 `sublet run` 启动它。" }),
   paused_by_owner: (f) => ({
-    text: "你暂停了出租。",
+    text: f.has("gpu") ? `你暂停了 ${shortName(f.name("gpu"))} 的出租。` : "你暂停了出租。",
     remedy: f.has("until_ms") ? `${f.time("until_ms")} 恢复出租，你也可以随时手动恢复。` : "等你手动恢复。",
   }),
   switched_off: () => ({ text: "你关闭了这块 GPU 的出租。", remedy: "可以在设置中重新打开。" }),
+  not_set_up: () => ({
+    text: "你还没有选择何时出租。",
+    remedy: "请在窗口中选择，或运行 `sublet settings preset`：gamer、studio、farm 或 laptop。",
+  }),
   settings_unreadable: () => ({ text: "无法读取设置。", remedy: "请修正设置文件，程序会自动重新读取。" }),
   needs_owner: () => ({ text: "有一件事只有你能解决。", remedy: "运行 `sublet doctor` 可以查看该怎么做。" }),
   ledger_unwritable: () => ({

@@ -14,7 +14,7 @@ use sublet_protocol::reason::{Reason, ReasonCode};
 /// At once: for the owner (pause, mode off, their programs, presence, films, other use of the GPU), for heat, for
 /// the battery, for a GPU that is gone, and for a reading that is missing. Only after
 /// [`Settings::min_slice_ms`] of running time: for hours that end, a metered network, and a price that no longer
-/// covers the electricity. Never for settings that do not read (the last good ones stand), the ledger, the container
+/// covers the electricity. Never for settings that do not read (the last good ones stand) or are not there, the ledger, the container
 /// engine or the marketplace: those have ends of their own.
 ///
 /// An agent that has only just started has no readings yet, and does not end jobs for that: they get as long as a
@@ -31,6 +31,7 @@ pub fn ends(
         match facts.gpus.iter().find(|gpu| gpu.info.id == *id) {
             None => reasons.push(gpu::gone(&format!("GPU {id}"), "it is no longer found")),
             Some(gpu) => {
+                reasons.extend(rig::paused_alone(memory, facts, now, gpu));
                 reasons.extend(switched_off(settings, gpu));
                 reasons.extend(gpu::lost(gpu));
                 reasons.extend(standing(memory, settings, facts, now, gpu));

@@ -38,6 +38,12 @@ fn worlds() -> Vec<World> {
     add(&|w| w.memory.pause = Some(Pause::lasting(90 * 60_000, w.now)));
     add(&|w| w.memory.pause = Some(Pause::lasting(90 * 3_600_000, w.now)));
     add(&|w| w.memory.pause = Some(Pause::lasting(900 * 3_600_000, w.now)));
+    for pause in [Pause::UNTIL_RESUMED, Pause::until(1_700_009_000_000)] {
+        add(&|w| {
+            w.memory.pauses.insert(gpu_id("gpu-a"), pause);
+        });
+    }
+    add(&facts(|f| f.set_up = false));
     add(&|w| w.settings.each.mode = Mode::Off);
     add(&|w| returning(w, None));
     for (name, bytes) in [("python 3", Some(2 << 30)), ("blender 4", None)] {

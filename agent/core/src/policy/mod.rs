@@ -126,6 +126,7 @@ fn decide_gpu(
     gpu: &GpuFacts,
 ) -> GpuDecision {
     let mut reasons = rig_reasons(memory, facts, now);
+    reasons.extend(rig::paused_alone(memory, facts, now, gpu));
     if let Some(off) = switched_off(settings, gpu) {
         reasons.push(off);
     } else {
@@ -220,7 +221,8 @@ fn state_for(first: ReasonCode) -> RigState {
         | C::GpuInUse
         | C::OutsideHours
         | C::SoftwareGpu => RigState::Yours,
-        C::SettingsUnreadable
+        C::NotSetUp
+        | C::SettingsUnreadable
         | C::NeedsOwner
         | C::LedgerUnwritable
         | C::GpuLost

@@ -31,16 +31,18 @@ pub fn observe(memory: &mut Memory, settings: &Settings, facts: &Facts, now: Mom
 
 /// "1 hour" stays an hour, whatever the clock on the wall is set to. Sleep counts: both clocks go on in it.
 fn keep_snooze(memory: &mut Memory, now: Moment) {
-    let (Some(last), Some(pause)) = (memory.looked, &mut memory.pause) else {
-        return;
-    };
-    let Some(until) = pause.until_wall_ms.as_mut().filter(|_| pause.span) else {
+    let Some(last) = memory.looked else {
         return;
     };
     let went_ms = now.boot_ms.saturating_sub(last.boot_ms);
     let expected = last.wall_ms.saturating_add(went_ms);
-    if now.wall_ms.abs_diff(expected) > CLOCK_SET_MS {
-        *until = until.saturating_add(now.wall_ms).saturating_sub(expected);
+    if now.wall_ms.abs_diff(expected) <= CLOCK_SET_MS {
+        return;
+    }
+    for pause in memory.pause.iter_mut().chain(memory.pauses.values_mut()) {
+        if let Some(until) = pause.until_wall_ms.as_mut().filter(|_| pause.span) {
+            *until = until.saturating_add(now.wall_ms).saturating_sub(expected);
+        }
     }
 }
 

@@ -14,6 +14,7 @@ fn sentence(code: ReasonCode) -> &'static str {
         C::AgentAway => "The rig's agent does not answer.",
         C::PausedByOwner => "The owner paused renting.",
         C::SwitchedOff => "The owner switched this GPU off for renting.",
+        C::NotSetUp => "The owner has not said yet when to rent.",
         C::SettingsUnreadable => "The rig's settings could not be read.",
         C::NeedsOwner => "The rig needs its owner.",
         C::LedgerUnwritable => "The rig's ledger cannot be written.",

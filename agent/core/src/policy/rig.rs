@@ -1,15 +1,29 @@
 //! What keeps the whole rig from renting, whichever GPU.
 
 use super::words::{capital, reason, when};
-use crate::facts::{Docker, Facts, Moment};
-use crate::memory::Memory;
+use crate::facts::{Docker, Facts, GpuFacts, Moment};
+use crate::memory::{Memory, Pause};
 use sublet_protocol::reason::{Reason, ReasonCode};
 
-/// The owner's word.
+/// The owner's word for all GPUs.
 pub(super) fn paused(memory: &Memory, facts: &Facts, now: Moment) -> Option<Reason> {
-    let pause = memory.pause?;
-    let text = "You paused renting.";
-    Some(match pause.until_wall_ms {
+    Some(said(memory.pause?, "You paused renting.", facts, now))
+}
+
+/// The owner's word for one GPU.
+pub(super) fn paused_alone(
+    memory: &Memory,
+    facts: &Facts,
+    now: Moment,
+    gpu: &GpuFacts,
+) -> Option<Reason> {
+    let (pause, name) = (memory.pauses.get(&gpu.info.id)?, &gpu.info.name);
+    let text = format!("You paused renting of {name}.");
+    Some(said(*pause, &text, facts, now).name("gpu", name))
+}
+
+fn said(pause: Pause, text: &str, facts: &Facts, now: Moment) -> Reason {
+    match pause.until_wall_ms {
         Some(until) => {
             let when = when(until, now, facts.utc_offset_s);
             let remedy = format!("Rents again {when}, or when you resume.");
@@ -20,12 +34,19 @@ pub(super) fn paused(memory: &Memory, facts: &Facts, now: Moment) -> Option<Reas
             text,
             "Rents again when you resume.",
         ),
-    })
+    }
 }
 
 /// The agent's own means: settings, keys, ledger, container engine, marketplace.
 pub(super) fn means(memory: &Memory, facts: &Facts) -> Vec<Reason> {
     let mut reasons = Vec::new();
+    if !facts.set_up {
+        reasons.push(reason(
+            ReasonCode::NotSetUp,
+            "You have not said yet when to rent.",
+            "Open the window to choose, or choose with `sublet settings preset`: gamer, studio, farm or laptop.",
+        ));
+    }
     if let Some(problem) = &facts.settings_problem {
         reasons.push(
             reason(

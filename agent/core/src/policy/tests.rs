@@ -451,6 +451,48 @@ fn an_hour_of_snooze_stays_an_hour_when_the_clock_is_set() {
 }
 
 #[test]
+fn one_gpu_is_paused_and_the_other_rents_on() {
+    let mut world = World::new();
+    world.run("l", "gpu-a");
+    world.send(Event::PauseGpu(
+        gpu_id("gpu-b"),
+        Pause::lasting(HOUR, world.now),
+    ));
+    assert_eq!(end(&world), None, "its neighbour's pause ends no job");
+    let decision = decide(&world.memory, &world.settings, &world.facts, world.now);
+    assert_eq!(decision.gpus[1].state, RigState::Yours);
+    assert_eq!(
+        decision.gpus[1].reasons[0].text,
+        "You paused renting of RTX 4090."
+    );
+    world.send(Event::PauseGpu(
+        gpu_id("gpu-a"),
+        Pause::lasting(HOUR, world.now),
+    ));
+    assert_eq!(world.lease("l").stage, crate::lease::Stage::Freezing);
+    world.send(Event::ResumeGpu(gpu_id("gpu-b")));
+    assert_eq!(world.memory.pauses.len(), 1);
+    world.pass(HOUR);
+    assert!(world.memory.pauses.is_empty(), "it ends by itself");
+    world.send(Event::PauseGpu(gpu_id("gpu-a"), Pause::UNTIL_RESUMED));
+    world.send(Event::Resume);
+    assert!(world.memory.pauses.is_empty(), "resuming is for all");
+}
+
+#[test]
+fn nothing_rents_before_its_owner_said_when() {
+    let mut world = World::new();
+    world.facts.set_up = false;
+    world.pass(HOUR);
+    assert_eq!(first(&world).code, Code::NotSetUp);
+    assert!(offers(&world.memory, &world.settings, &world.facts, world.now).is_empty());
+    let decision = decide(&world.memory, &world.settings, &world.facts, world.now);
+    assert_eq!(decision.state, RigState::NeedsYou);
+    world.send(grant_command(1, grant("l", "gpu-a")));
+    assert!(world.lease("l").ending.is_some(), "no job is taken either");
+}
+
+#[test]
 fn until_tomorrow_goes_by_the_clock_on_the_wall() {
     let mut world = World::new();
     let tomorrow = world.now.wall_ms + 3 * HOUR;
@@ -479,9 +521,14 @@ fn a_machine_that_slept_eight_hours_ends_its_hour_of_snooze() {
 #[test]
 fn a_lease_ends_at_once_for_its_owner_heat_and_power() {
     type Change = fn(&mut World);
-    let changes: [(Code, Change); 10] = [
+    let changes: [(Code, Change); 11] = [
         (Code::PausedByOwner, |w| {
             w.memory.pause = Some(Pause::UNTIL_RESUMED);
+        }),
+        (Code::PausedByOwner, |w| {
+            w.memory
+                .pauses
+                .insert(gpu_id("gpu-a"), Pause::UNTIL_RESUMED);
         }),
         (Code::SwitchedOff, |w| w.settings.each.mode = Mode::Off),
         (Code::GpuLost, |w| drop(w.facts.gpus.remove(0))),
@@ -548,6 +595,7 @@ fn hours_metered_networks_and_cost_leave_a_job_its_slice() {
 fn what_others_look_after_ends_no_lease() {
     let mut world = world(Mode::Away);
     world.run("l", "gpu-a");
+    world.facts.set_up = false;
     world.facts.settings_problem = Some("line 3".into());
     world.facts.ledger_problem = Some("disk full".into());
     world.facts.docker = crate::facts::Docker::Away("no socket".into());

@@ -67,6 +67,7 @@ impl World {
                     output_bytes: 1 << 30,
                 },
                 utc_offset_s,
+                set_up: true,
                 settings_problem: None,
                 ledger_problem: None,
                 owner_needed: None,

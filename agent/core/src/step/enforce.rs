@@ -4,7 +4,6 @@ use super::Turn;
 use crate::effect::Effect;
 use crate::facts::{Facts, Moment};
 use crate::lease::{Lease, Signal, Stage};
-use crate::memory::Pause;
 use crate::policy;
 use crate::settings::Settings;
 use sublet_protocol::ids::LeaseId;
@@ -19,17 +18,20 @@ struct Cause {
 }
 
 impl Turn<'_> {
-    pub(super) fn enforce(&mut self) {
+    fn end_pauses(&mut self) {
         let now = self.now;
-        if let Some(Pause {
-            until_wall_ms: Some(until),
-            ..
-        }) = self.memory.pause
-            && now.wall_ms >= until
-        {
-            self.memory.pause = None;
+        let memory = &mut self.memory;
+        let before = (memory.pause.is_some(), memory.pauses.len());
+        memory.pause = memory.pause.filter(|pause| !pause.is_over(now));
+        memory.pauses.retain(|_, pause| !pause.is_over(now));
+        if (memory.pause.is_some(), memory.pauses.len()) != before {
             self.effects.push(Effect::Report);
         }
+    }
+
+    pub(super) fn enforce(&mut self) {
+        let now = self.now;
+        self.end_pauses();
         let silent_ms = self.silent_ms();
         let fenced = self.memory.fence_ms.is_some_and(|fence| silent_ms > fence);
         let ids: Vec<LeaseId> = self.memory.leases.keys().cloned().collect();

@@ -58,6 +58,15 @@ impl Turn<'_> {
             }
             Event::Resume => {
                 self.memory.pause = None;
+                self.memory.pauses.clear();
+                self.effects.push(Effect::Report);
+            }
+            Event::PauseGpu(gpu, pause) => {
+                self.memory.pauses.insert(gpu, pause);
+                self.effects.push(Effect::Report);
+            }
+            Event::ResumeGpu(gpu) => {
+                self.memory.pauses.remove(&gpu);
                 self.effects.push(Effect::Report);
             }
             Event::Command(command) => self.command(command),
