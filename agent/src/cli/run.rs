@@ -36,7 +36,7 @@ pub struct RunOptions {
 /// Flags of `sublet run`.
 #[derive(Debug, Clone, Args)]
 pub struct RunArgs {
-    /// The marketplace to rent out on
+    /// The marketplace to rent out on, over the settings
     #[arg(long, value_name = "URL", env = "SUBLET_MARKET")]
     market: Option<url::Url>,
     /// The rule of renting, over the settings: gamer, studio, farm or laptop

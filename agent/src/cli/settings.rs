@@ -170,7 +170,7 @@ fn value_of(kind: &Kind, written: &[String]) -> Json {
             Ok(number) if number.is_finite() => json!(number),
             _ => json!(written.join(" ")),
         },
-        Kind::Money { .. } | Kind::Word(_) => json!(written.join(" ")),
+        Kind::Money { .. } | Kind::Word(_) | Kind::Address => json!(written.join(" ")),
     }
 }
 

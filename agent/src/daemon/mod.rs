@@ -91,6 +91,8 @@ struct Today {
     read_at_ms: u64,
 }
 
+const NO_MARKET: &str = "no marketplace is named: `sublet settings set market.url URL` names one for good, `sublet run --market URL` for this time, such as https://market.example";
+
 /// Runs until told to stop by Ctrl-C or SIGTERM. Jobs are left running: the next start takes them up again.
 ///
 /// # Errors
@@ -109,24 +111,17 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         rehearsal::rehearse(folder)
             .with_context(|| format!("crashes cannot be rehearsed in {}", folder.display()))?;
     }
-    let market = told
-        .market
-        .context("no marketplace is named: give its address with --market, such as --market https://market.example")?;
-    let options = Options {
-        data: told.data,
-        market: market.to_string(),
-    };
     let overrides = Overrides {
         preset: told.preset,
         floor: told.floor,
         allow_software_gpu: told.allow_software_gpu,
         away_ms: told.away_ms,
+        market: told.market.map(|market| market.to_string()),
     };
-    let store = Store::open(&options.data)?;
-    let keys = Keys::load(&options.data, &Surroundings::from_environment())?;
+    let store = Store::open(&told.data)?;
+    let keys = Keys::load(&told.data, &Surroundings::from_environment())?;
     let exe = std::env::current_exe().context("the agent's own program file could not be found")?;
-    let market = Arc::new(HttpMarket::new(&options.market)?);
-    let listener = control::Listener::bind(&control::Endpoint::of(&options.data)).await?;
+    let listener = control::Listener::bind(&control::Endpoint::of(&told.data)).await?;
     let library = told
         .nvml_library
         .map_or_else(Library::from_env, Library::at);
@@ -137,7 +132,13 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
     }
     let cards = machine.facts(Instant::now());
     let cards = cards.iter().map(KnownGpu::from).collect();
-    let settings = Watched::open(&options.data, overrides, cards);
+    let settings = Watched::open(&told.data, overrides, cards);
+    let market = settings.good.market.clone().context(NO_MARKET)?;
+    let options = Options {
+        data: told.data,
+        market,
+    };
+    let market = Arc::new(HttpMarket::new(&options.market)?);
     let (senses, mut alarms) = Senses::open(&settings.good.programs, told.sys_folder);
     let stored = store.load_memory()?.unwrap_or_default();
     let memory: Memory = if stored.is_empty() {

@@ -22,7 +22,7 @@ mod link_tests;
 
 pub use client::HttpMarket;
 pub use error::MarketError;
-pub use http::Patience;
+pub use http::{Patience, check_address};
 pub use link::{Link, LinkEvent};
 pub use outbound::{LeaseStand, Outbound};
 

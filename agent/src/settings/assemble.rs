@@ -73,6 +73,9 @@ fn command_line(overrides: &Overrides) -> Said {
     if let Some(floor) = overrides.floor {
         say("price.floor", Value::Money(floor.0));
     }
+    if let Some(market) = &overrides.market {
+        say("market.url", Value::Address(market.clone()));
+    }
     if overrides.allow_software_gpu {
         say("rent.allow_software_gpu", Value::YesNo(true));
     }

@@ -505,6 +505,18 @@ pub const KEYS: &[Key] = &[
     )
     .or_else("10240 MiB"),
     rig(
+        "market.url",
+        Kind::Address,
+        "The marketplace to rent out on; read when the agent starts",
+        |all, value| {
+            if let Value::Address(url) = value {
+                all.market = Some(url.clone());
+            }
+        },
+        |all| all.market.clone().map(Value::Address),
+    )
+    .or_else("none"),
+    rig(
         "market.unpaid_limit_seconds",
         seconds(10, 86_400),
         "How far the marketplace's vouchers may fall behind the meter before a job is stopped",

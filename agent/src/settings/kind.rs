@@ -3,6 +3,7 @@
 use super::fault::Faults;
 use super::lists;
 use super::value::Value;
+use crate::market::check_address;
 use std::fmt;
 use sublet_protocol::money::MicroUsd;
 use toml::Spanned;
@@ -46,6 +47,8 @@ pub enum Kind {
     Hours,
     /// `[[…]]` tables of from, to, electricity.
     Bands,
+    /// Where a marketplace is.
+    Address,
 }
 
 /// What is allowed, as the end of "it must be …".
@@ -68,6 +71,9 @@ impl fmt::Display for Kind {
             }
             Self::YesNo => f.write_str("true or false"),
             Self::Programs => f.write_str("a list such as [\"blender\", \"/opt/games\"]"),
+            Self::Address => f.write_str(
+                "an address such as \"https://market.example\"; http:// only on this machine",
+            ),
             Self::Hours => f.write_str(
                 "tables with days, from and to, in quarters of an hour, such as {days = \"mon-fri\", from = \"22:00\", to = \"08:00\"}",
             ),
@@ -128,6 +134,10 @@ pub fn read(
             .filter(|amount| amount <= most)
             .map(Value::Money),
         (Kind::YesNo, DeValue::Boolean(yes)) => Some(Value::YesNo(*yes)),
+        // The client's own rule, which knows no client: one that it would refuse is told with its line.
+        (Kind::Address, DeValue::String(text)) => check_address(text)
+            .ok()
+            .map(|url| Value::Address(url.to_string())),
         (Kind::Programs, DeValue::Array(items)) => {
             return lists::programs(name, items.iter(), faults).map(Value::Programs);
         }

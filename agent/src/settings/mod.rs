@@ -57,6 +57,8 @@ pub struct Choices {
     /// Programs that the owner wants the machine for: names (`blender`), or folders (`/opt/games`) whose programs all
     /// count.
     pub programs: Vec<String>,
+    /// The marketplace's address.
+    pub market: Option<String>,
 }
 
 /// What a job may take beside its GPUs, where the owner says so.
@@ -81,6 +83,8 @@ pub struct Overrides {
     pub allow_software_gpu: bool,
     /// `--away-ms`, for tests and benchmarks: a minute is long there.
     pub away_ms: Option<u64>,
+    /// `--market`
+    pub market: Option<String>,
 }
 
 /// Reads `--floor`, within the bounds of `price.floor`.

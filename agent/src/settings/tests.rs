@@ -81,6 +81,7 @@ cpus = 1.5
 memory_mib = 2048
 output_mib = 100
 [market]
+url = "https://market.example"
 unpaid_limit_seconds = 60
 [gpu.GPU-1]
 mode = "off"
@@ -127,6 +128,7 @@ quiet = {power_percent = 100, fan_percent = 100}
         (settings.reclaim_grace_ms, settings.unpaid_limit_ms),
         (30_000, 60_000)
     );
+    assert_eq!(all.market.as_deref(), Some("https://market.example/"));
     assert!(settings.on_battery && settings.on_metered && settings.allow_software_gpu);
     assert_eq!(settings.tariff.base, MicroUsd(310_000));
     assert_eq!(settings.tariff.bands[0].price, MicroUsd(180_000));
@@ -183,6 +185,10 @@ fn what_is_wrong_is_said_with_its_line_and_what_is_allowed() {
         (
             "[price]\nfloor = \"cheap\"\n",
             "line 2, column 9: `price.floor` is \"cheap\"; it must be an amount from \"0\" to \"100\" US dollars an hour",
+        ),
+        (
+            "[market]\nurl = \"http://market.example\"\n",
+            "line 2, column 7: `market.url` is \"http://market.example\"; it must be an address such as \"https://market.example\"; http:// only on this machine",
         ),
         (
             "[price]\nfloor = 2000\n",
@@ -291,14 +297,16 @@ fn what_may_not_be_meant_is_told_and_holds() {
 
 #[test]
 fn the_command_line_goes_before_the_file_but_not_before_a_gpus_own() {
-    let text = "[rent]\nmode = \"off\"\n[quiet]\npower_percent = 50\n[price]\nfloor = \"9\"\n[gpu.GPU-1]\nfloor = \"1\"\n";
+    let text = "[market]\nurl = \"https://there.example\"\n[rent]\nmode = \"off\"\n[quiet]\npower_percent = 50\n[price]\nfloor = \"9\"\n[gpu.GPU-1]\nfloor = \"1\"\n";
     let overrides = Overrides {
         preset: Some("farm".parse().unwrap()),
         floor: Some(HourlyPrice(MicroUsd(300_000))),
         allow_software_gpu: true,
         away_ms: None,
+        market: Some("https://here.example/".into()),
     };
     let choices = parse_under(text, &overrides, &[]).unwrap().choices;
+    assert_eq!(choices.market.as_deref(), Some("https://here.example/"));
     let settings = choices.settings;
     assert_eq!(settings.each.mode, Mode::Always);
     assert_eq!(settings.each.quiet, None, "a preset is a whole rule");

@@ -24,6 +24,8 @@ pub enum Value {
     Hours(Vec<HoursRule>),
     /// Hours of the day with their price of electricity.
     Bands(Vec<BandRule>),
+    /// A marketplace's address.
+    Address(String),
 }
 
 impl Value {
@@ -31,6 +33,7 @@ impl Value {
     pub fn to_json(&self) -> serde_json::Value {
         match self {
             Self::Word(word) => json!(word),
+            Self::Address(url) => json!(url),
             Self::Whole(number) => json!(number),
             Self::Decimal(number) => json!(number),
             Self::Money(amount) => json!(plain(*amount)),
@@ -70,6 +73,7 @@ impl fmt::Display for Value {
         }
         match self {
             Self::Word(word) => f.write_str(word),
+            Self::Address(url) => f.write_str(url),
             Self::Whole(number) => number.fmt(f),
             Self::Decimal(number) => number.fmt(f),
             Self::Money(amount) => amount.fmt(f),

@@ -69,6 +69,7 @@ fn source(key: &Key, gpu: Option<&GpuId>, parsed: &Parsed) -> SettingsSource {
     let by_option = match key.path {
         "price.floor" => told.floor.is_some(),
         "rent.away_minutes" => told.away_ms.is_some(),
+        "market.url" => told.market.is_some(),
         "rent.allow_software_gpu" => told.allow_software_gpu,
         _ => false,
     };
@@ -127,6 +128,7 @@ fn kind(kind: &Kind) -> SettingsKind {
         Kind::Programs => SettingsKind::Programs,
         Kind::Hours => SettingsKind::Hours,
         Kind::Bands => SettingsKind::Bands,
+        Kind::Address => SettingsKind::Address,
     }
 }
 

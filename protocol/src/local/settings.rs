@@ -122,6 +122,8 @@ pub enum SettingsKind {
     Hours,
     /// A list of `{from, to, electricity}`.
     Bands,
+    /// A marketplace's address, as text.
+    Address,
 }
 
 /// One of the words that a key takes.

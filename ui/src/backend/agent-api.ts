@@ -724,6 +724,9 @@ export interface components {
         } | {
             /** @enum {string} */
             readonly kind: "bands";
+        } | {
+            /** @enum {string} */
+            readonly kind: "address";
         };
         /** @description A whole rule of renting in one word. */
         readonly SettingsPreset: {

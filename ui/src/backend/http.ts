@@ -19,11 +19,14 @@ const CALL_WITHIN_MS = 12_000;
 /** The live view gives a sign of life every 15 s; three missed ones, and nobody is there. */
 const SILENCE_MS = 45_000;
 
-export class HttpBackend implements Backend {
-  readonly #token: string;
+/** Carries a call to the agent and its answer back. Rejects where nothing answers. */
+export type Send = (method: string, path: string, signal: AbortSignal, body: string | undefined) => Promise<Response>;
 
-  constructor(token: string) {
-    this.#token = token;
+export class HttpBackend implements Backend {
+  readonly #send: Send;
+
+  constructor(send: Send) {
+    this.#send = send;
   }
 
   async watch(onStatus: (status: Status) => void, signal: AbortSignal): Promise<void> {
@@ -110,13 +113,7 @@ export class HttpBackend implements Backend {
   }
 
   async #call(method: string, path: string, signal: AbortSignal, body?: object): Promise<Response> {
-    const headers = new Headers({ Authorization: `Bearer ${this.#token}` });
-    const request: RequestInit = { method, signal, headers, cache: "no-store" };
-    if (body) {
-      headers.set("Content-Type", "application/json");
-      request.body = JSON.stringify(body);
-    }
-    const response = await fetch(`/local/v1/${path}`, request);
+    const response = await this.#send(method, path, signal, body && JSON.stringify(body));
     if (response.ok) return response;
     const problem = response.headers.get("Content-Type")?.startsWith("application/problem+json")
       ? ((await response.json()) as Problem)

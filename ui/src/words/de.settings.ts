@@ -68,6 +68,7 @@ export const settings: typeof english = {
     "limits.cpus": { name: "Prozessorkerne", says: "So viele darf ein Auftrag höchstens benutzen. Leer: alle." },
     "limits.memory_mib": { name: "Arbeitsspeicher", says: "So viel darf ein Auftrag höchstens belegen. Leer: die Hälfte." },
     "limits.output_mib": { name: "Ergebnisse", says: "So viel Platz dürfen alle Ergebnisse eines Auftrags belegen. Leer: 10 GiB." },
+    "market.url": { name: "Marktplatz", says: "Wo du vermietest. Eine Änderung gilt, wenn der Agent neu startet." },
     "market.unpaid_limit_seconds": {
       name: "Unbezahlte Zeit",
       says: "So weit dürfen die Belege hinter dem Zähler liegen, bevor ein Auftrag gestoppt wird.",

@@ -283,6 +283,20 @@ export const de: Words = {
     on: (day, time) => `${day}, ${time}`,
   },
 
+  desktop: {
+    title: "Dieser Desktop",
+    autostart: "Mit der Sitzung starten",
+    autostartSays: "Nur das Symbol erscheint; das Fenster öffnet sich, wenn du es willst.",
+    notices: "Sag mir, wenn",
+    paid: "ein Auftrag fertig ist und verdient hat",
+    reclaimed: "deine Rückkehr einen Auftrag beendet hat",
+    hot: "eine GPU zu heiß zum Vermieten ist",
+    needs_you: "etwas dich braucht",
+    noTray: "Dieser Desktop zeigt kein Symbol. Ist das Fenster zu, starte Sublet noch einmal, um es zu sehen.",
+    noNotifications: "Dieser Desktop zeigt keine Mitteilungen. Dieses Fenster sagt dasselbe.",
+    failed: "Das ließ sich nicht ändern:",
+  },
+
   settings,
 
   reasons,

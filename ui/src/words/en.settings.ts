@@ -61,6 +61,7 @@ const keys: Record<SettingKey, KeyTexts> = {
   "limits.cpus": { name: "Most processor cores", says: "The most that a job may take. Empty: all of them." },
   "limits.memory_mib": { name: "Most memory", says: "The most that a job may take. Empty: half of it." },
   "limits.output_mib": { name: "Most results", says: "The most disk space that all results of a job may take. Empty: 10 GiB." },
+  "market.url": { name: "Marketplace", says: "Where you rent out. A change counts when the agent starts again." },
   "market.unpaid_limit_seconds": {
     name: "Unpaid time",
     says: "How far vouchers may fall behind the meter before a job is stopped.",

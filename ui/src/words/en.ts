@@ -284,6 +284,20 @@ export const en = {
     on: (day: string, time: string) => `${day}, ${time}`,
   },
 
+  desktop: {
+    title: "This desktop",
+    autostart: "Start with the session",
+    autostartSays: "Only the icon in the tray appears; the window opens when you ask for it.",
+    notices: "Tell me when",
+    paid: "a job is done and has earned",
+    reclaimed: "your return has ended a job",
+    hot: "a GPU is too hot to rent",
+    needs_you: "something needs you",
+    noTray: "This desktop shows no tray icon. Once the window is closed, start Sublet again to see it.",
+    noNotifications: "This desktop shows no notifications. This window tells the same.",
+    failed: "That could not be changed:",
+  },
+
   settings,
 
   /** The agent speaks English already. */

@@ -21,6 +21,7 @@ export type SettingKey =
   | "limits.cpus"
   | "limits.memory_mib"
   | "limits.output_mib"
+  | "market.url"
   | "market.unpaid_limit_seconds";
 
 export interface KeyTexts {

@@ -46,6 +46,7 @@ export const settings: typeof english = {
     "limits.cpus": { name: "处理器核心", says: "一个任务最多可用的核心数。留空：全部。" },
     "limits.memory_mib": { name: "内存", says: "一个任务最多可用的内存。留空：一半。" },
     "limits.output_mib": { name: "结果大小", says: "一个任务的全部结果最多占用的磁盘空间。留空：10 GiB。" },
+    "market.url": { name: "市场", says: "在哪里出租。更改在代理程序重新启动后生效。" },
     "market.unpaid_limit_seconds": {
       name: "未付时长",
       says: "凭证落后计量超过这个时长，任务就会停止。",

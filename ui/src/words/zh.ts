@@ -276,6 +276,20 @@ export const zh: Words = {
     on: (day, time) => `${day} ${time}`,
   },
 
+  desktop: {
+    title: "这个桌面",
+    autostart: "随会话启动",
+    autostartSays: "只出现托盘图标；需要时再打开窗口。",
+    notices: "在以下情况通知我",
+    paid: "任务完成并有收入",
+    reclaimed: "你回来而结束了任务",
+    hot: "GPU 太热，不能出租",
+    needs_you: "有事需要你",
+    noTray: "这个桌面不显示托盘图标。窗口关闭后，再次启动 Sublet 就能看到它。",
+    noNotifications: "这个桌面不显示通知。这个窗口里有同样的内容。",
+    failed: "无法更改：",
+  },
+
   settings,
 
   reasons,
