@@ -14,6 +14,8 @@ sublet_steps::names! {
     Event::Tick => "tick",
     Event::Pause(_) => "pause",
     Event::Resume => "resume",
+    Event::PauseGpu(..) => "pause-gpu",
+    Event::ResumeGpu(_) => "resume-gpu",
     Event::Command(Command { action: Action::Grant { .. }, .. }) => "grant",
     Event::Command(Command { action: Action::Stop { .. }, .. }) => "stop",
     Event::SessionOpened { .. } => "session",
