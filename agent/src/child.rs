@@ -4,7 +4,7 @@
 //! A child ends with its parent: it holds the reading end of a pipe that only the parent can keep open.
 
 use std::io::{self, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitStatus, Stdio};
 use std::time::Duration;
 
@@ -21,12 +21,27 @@ const ERRORS_KEPT: usize = 2048;
 /// How long a killed child gets to vanish. One that hangs in a driver call vanishes later, or never.
 const GONE_WITHIN: Duration = Duration::from_secs(2);
 
+/// Where the program is that touches graphics drivers: beside the running one.
+///
+/// # Errors
+/// When the system does not say where the running program's file is.
+pub fn graphics_program() -> io::Result<PathBuf> {
+    let name = format!("sublet-gpu{}", std::env::consts::EXE_SUFFIX);
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
 /// Why a child process gave no good answer.
 #[derive(Debug, thiserror::Error)]
 pub enum ChildError {
     /// It could not be started.
-    #[error("the process could not be started: {0}")]
-    NotStarted(#[source] io::Error),
+    #[error("{} could not be started: {why}", program.display())]
+    NotStarted {
+        /// Its file.
+        program: PathBuf,
+        /// What the system said.
+        #[source]
+        why: io::Error,
+    },
     /// It took too long and was killed.
     #[error("it did not finish within {} s and was stopped; the driver may hang", .0.as_secs_f32())]
     TimedOut(Duration),
@@ -73,7 +88,10 @@ pub async fn run(
         .stderr(Stdio::piped())
         .kill_on_drop(true)
         .spawn()
-        .map_err(ChildError::NotStarted)?;
+        .map_err(|why| ChildError::NotStarted {
+            program: program.to_owned(),
+            why,
+        })?;
     // Waiting for a child closes its standard input, so the pipe is taken out and kept until the end.
     let _parent_pipe = child.stdin.take();
     let output = child.stdout.take();

@@ -15,8 +15,8 @@ use sublet_agent::bench::{self, BenchError, Failure};
 use sublet_agent::child::ChildError;
 use sublet_agent::probe::{self, AdapterId, ProbeError};
 
-fn agent() -> &'static Path {
-    Path::new(env!("CARGO_BIN_EXE_sublet"))
+fn program() -> &'static Path {
+    Path::new(env!("CARGO_BIN_EXE_sublet-gpu"))
 }
 
 /// Mesa's lavapipe, the one software driver that every machine of ours can have; Windows has none that Vulkan sees.
@@ -28,7 +28,7 @@ mod on_lavapipe {
     use sublet_agent::sensors::{self, GpuKind};
 
     async fn software_adapter() -> Adapter {
-        let adapters = probe::run(agent(), probe::TIMEOUT)
+        let adapters = probe::run(program(), probe::TIMEOUT)
             .await
             .expect("the probe answers");
         adapters
@@ -62,7 +62,7 @@ mod on_lavapipe {
         let mut heard = Vec::new();
 
         let result = bench::run(
-            agent(),
+            program(),
             &adapter.id,
             |progress| heard.push(progress),
             bench::TIMEOUT,
@@ -106,7 +106,7 @@ mod on_lavapipe {
 #[tokio::test]
 async fn an_adapter_that_is_not_there_is_named() {
     let gone = AdapterId::new("vulkan-0000:99:00.0");
-    let error = bench::run(agent(), &gone, |_| {}, bench::TIMEOUT)
+    let error = bench::run(program(), &gone, |_| {}, bench::TIMEOUT)
         .await
         .expect_err("there is no such adapter");
     assert!(
@@ -118,14 +118,14 @@ async fn an_adapter_that_is_not_there_is_named() {
 #[test]
 fn a_child_ends_when_its_parent_is_gone() {
     let start = Instant::now();
-    let mut orphan = Command::new(agent())
-        .args(["bench-child", "--adapter", "vulkan-10005-0000", "--json"])
+    let mut orphan = Command::new(program())
+        .args(["measure", "vulkan-10005-0000"])
         .env("SUBLET_PARENT_PIPE", "1")
         .stdin(Stdio::piped())
         .stdout(Stdio::null())
         .stderr(Stdio::null())
         .spawn()
-        .expect("the agent starts");
+        .expect("it starts");
     drop(orphan.stdin.take());
     while orphan.try_wait().unwrap().is_none() {
         if start.elapsed() > Duration::from_secs(60) {
@@ -142,11 +142,11 @@ fn a_child_ends_when_its_parent_is_gone() {
 
 #[tokio::test]
 async fn a_program_that_is_not_there_is_said() {
-    let error = probe::run(Path::new("/nowhere/sublet"), probe::TIMEOUT)
+    let error = probe::run(Path::new("/nowhere/sublet-gpu"), probe::TIMEOUT)
         .await
         .expect_err("no such program");
     assert!(
-        matches!(error, ProbeError::Child(ChildError::NotStarted(_))),
+        matches!(error, ProbeError::Child(ChildError::NotStarted { .. })),
         "{error}"
     );
 }

@@ -1,7 +1,6 @@
 //! The measuring process.
 
 use std::io;
-use std::process::ExitCode;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use super::device::Device;
@@ -10,28 +9,13 @@ use super::{BenchResult, KERNEL_VERSION, measure};
 use crate::child;
 use crate::probe::{self, Adapter, AdapterId};
 
-/// What the hidden subcommand `bench-child --adapter ID --json` does: writes JSON lines, the last of which is the
-/// result or the failure. `arguments` are those after the subcommand.
-#[must_use]
-pub fn child_main(arguments: &[String]) -> ExitCode {
-    let Some(wanted) = adapter_argument(arguments) else {
-        tracing::error!("bench-child takes --adapter and the adapter's id");
-        return ExitCode::from(2);
-    };
-    match child::end_with_parent().and_then(|()| tell(&wanted)) {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the result could not be written");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-fn adapter_argument(arguments: &[String]) -> Option<AdapterId> {
-    let place = arguments
-        .iter()
-        .position(|argument| argument == "--adapter")?;
-    arguments.get(place + 1).map(AdapterId::new)
+/// In the child: writes JSON lines, the last of which is the result or the failure.
+///
+/// # Errors
+/// When the system gives no thread, or nobody reads any more.
+pub fn child_main(wanted: &AdapterId) -> io::Result<()> {
+    child::end_with_parent()?;
+    tell(wanted)
 }
 
 fn tell(wanted: &AdapterId) -> io::Result<()> {

@@ -24,6 +24,9 @@ use message::Message;
 /// How long a measurement may take; on a slow machine under load it takes some 15 s.
 pub const TIMEOUT: Duration = Duration::from_secs(90);
 
+/// What `sublet-gpu` is told so that it measures the adapter that is named next.
+pub const WORD: &str = "measure";
+
 /// Version of the kernels. Figures of different versions cannot be compared.
 pub const KERNEL_VERSION: u32 = 1;
 
@@ -88,12 +91,12 @@ pub enum BenchError {
     NoResult,
 }
 
-/// Measures one adapter. `exe` is the agent's own executable; `on_progress` hears how far it is.
+/// Measures one adapter. `program` is `sublet-gpu` ([`child::graphics_program`]); `on_progress` hears how far it is.
 ///
 /// # Errors
 /// See [`BenchError`].
 pub async fn run(
-    exe: &Path,
+    program: &Path,
     adapter: &AdapterId,
     mut on_progress: impl FnMut(Progress) + Send,
     timeout: Duration,
@@ -106,7 +109,6 @@ pub async fn run(
         Ok(Message::Failure(failure)) => answer = Some(Err(failure)),
         Err(error) => tracing::debug!(line, %error, "the measuring process wrote something else"),
     };
-    let arguments = ["bench-child", "--adapter", adapter.as_str(), "--json"];
-    child::run(exe, &arguments, timeout, hear).await?;
+    child::run(program, &[WORD, adapter.as_str()], timeout, hear).await?;
     Ok(answer.ok_or(BenchError::NoResult)??)
 }

@@ -138,18 +138,6 @@ Examples:
     /// Write the names of the agent's steps, at which a test of crashes can stop it
     #[command(hide = true)]
     Steps,
-    /// List graphics adapters (the agent starts this)
-    #[command(hide = true)]
-    Probe {
-        #[arg(long)]
-        json: bool,
-    },
-    /// Measure one adapter (the agent starts this)
-    #[command(hide = true)]
-    BenchChild {
-        #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
-        arguments: Vec<String>,
-    },
 }
 
 fn with_codes(examples: &str) -> String {

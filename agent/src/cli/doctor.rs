@@ -15,8 +15,8 @@ pub async fn ask(client: &Client, data: &Path) -> Result<Doctor, CliError> {
     match client.doctor().await {
         Ok(doctor) => Ok(doctor),
         Err(ClientError::NotRunning(_)) => {
-            let exe = std::env::current_exe().map_err(anyhow::Error::from)?;
-            Ok(diagnose(&observe(data, &exe, None).await))
+            let gpus = crate::child::graphics_program().map_err(anyhow::Error::from)?;
+            Ok(diagnose(&observe(data, &gpus, None).await))
         }
         Err(error) => Err(CliError::Agent { error, data: None }),
     }

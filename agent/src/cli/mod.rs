@@ -41,12 +41,6 @@ use sublet_protocol::reason::RigState;
 /// The whole program: reads the command line, does it, and says how it went.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
-    match cli.command {
-        // These two are started by the agent itself and speak to it alone.
-        Command::Probe { .. } => return crate::probe::child_main(),
-        Command::BenchChild { arguments } => return crate::bench::child_main(&arguments),
-        _ => {}
-    }
     match perform(&cli) {
         Ok(exit) => exit.into(),
         Err(error) => {
@@ -171,9 +165,7 @@ impl Desk {
             | Command::Completions { .. }
             | Command::Openapi
             | Command::SettingsReference
-            | Command::Steps
-            | Command::Probe { .. }
-            | Command::BenchChild { .. } => Ok(Exit::Fine),
+            | Command::Steps => Ok(Exit::Fine),
         }
     }
 

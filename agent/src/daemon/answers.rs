@@ -270,9 +270,9 @@ impl Daemon {
             audit: self.store.audit(),
             keys_in: self.keys.kept_in.to_string(),
         };
-        let (data, exe) = (self.options.data.clone(), self.exe.clone());
+        let (data, graphics) = (self.options.data.clone(), self.graphics.clone());
         tokio::spawn(async move {
-            let observed = doctor::observe(&data, &exe, Some(VERSION.to_owned())).await;
+            let observed = doctor::observe(&data, &graphics, Some(VERSION.to_owned())).await;
             let mut found = doctor::diagnose(&observed);
             found.checks.extend(examine::checks(&inside));
             reply(answer, Ok(found));

@@ -38,9 +38,9 @@ pub struct Machine {
 
 impl Machine {
     /// Looks at every GPU: adapters by a child process, NVIDIA's cards by its library.
-    pub async fn look(exe: &Path, library: Library) -> std::io::Result<Self> {
+    pub async fn look(graphics: &Path, library: Library) -> std::io::Result<Self> {
         let mut problems = Vec::new();
-        let adapters = probe::run(exe, probe::TIMEOUT)
+        let adapters = probe::run(graphics, probe::TIMEOUT)
             .await
             .unwrap_or_else(|error| {
                 tracing::warn!(%error, "the graphics adapters could not be listed");

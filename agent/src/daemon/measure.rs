@@ -78,7 +78,7 @@ impl Daemon {
             ));
         }
         let (tell, news) = mpsc::channel(64);
-        let exe = self.exe.clone();
+        let graphics = self.graphics.clone();
         tokio::spawn(async move {
             let count = targets.len() as f32;
             for (at, (id, name, adapter)) in targets.into_iter().enumerate() {
@@ -95,7 +95,7 @@ impl Daemon {
                         format!("{what} {name}"),
                     ));
                 };
-                let result = bench::run(&exe, &adapter, progress, bench::TIMEOUT).await;
+                let result = bench::run(&graphics, &adapter, progress, bench::TIMEOUT).await;
                 let result = result.map(Box::new).map_err(|error| error.to_string());
                 if tell
                     .send(MeasureNews::Outcome(id, name, result))

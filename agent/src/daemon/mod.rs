@@ -19,6 +19,7 @@ mod steps;
 mod turn;
 mod work;
 
+use crate::child;
 use crate::cli::RunOptions;
 use crate::control;
 use crate::keys::{Keys, Surroundings};
@@ -59,7 +60,8 @@ struct Options {
 /// The running agent's state. Nothing else in the process changes it.
 struct Daemon {
     clock: Clock,
-    exe: PathBuf,
+    /// The program that touches graphics drivers.
+    graphics: PathBuf,
     options: Options,
     settings: Watched,
     store: Store,
@@ -120,12 +122,13 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
     };
     let store = Store::open(&told.data)?;
     let keys = Keys::load(&told.data, &Surroundings::from_environment())?;
-    let exe = std::env::current_exe().context("the agent's own program file could not be found")?;
+    let graphics =
+        child::graphics_program().context("the agent's own program file could not be found")?;
     let listener = control::Listener::bind(&control::Endpoint::of(&told.data)).await?;
     let library = told
         .nvml_library
         .map_or_else(Library::from_env, Library::at);
-    let mut machine = Machine::look(&exe, library).await?;
+    let mut machine = Machine::look(&graphics, library).await?;
     machine.recall_scores(&store);
     if let Some(score) = told.simulated_score {
         machine.simulate_scores(score);
@@ -177,7 +180,7 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
     let clock = Clock::new();
     let mut daemon = Daemon {
         clock,
-        exe,
+        graphics,
         settings,
         store,
         keys,

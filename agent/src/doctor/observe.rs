@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 /// Looks at everything. `exe` is the agent's own program, which lists the graphics adapters in a child process;
 /// `agent` is the version of the agent that serves `data`, where one does. Takes up to half a minute where parts
 /// are stuck.
-pub async fn observe(data: &Path, exe: &Path, agent: Option<String>) -> Observed {
-    let (docker, adapters, presence) = tokio::join!(docker(), adapters(exe), presence());
+pub async fn observe(data: &Path, graphics: &Path, agent: Option<String>) -> Observed {
+    let (docker, adapters, presence) = tokio::join!(docker(), adapters(graphics), presence());
     let (nvidia_card, nvidia_driver) = nvidia();
     Observed {
         key_place: agent.is_none().then(key_place).flatten(),
@@ -38,8 +38,8 @@ async fn docker() -> Result<sublet_protocol::offer::SandboxFacts, String> {
     })
 }
 
-async fn adapters(exe: &Path) -> Result<Vec<AdapterSeen>, String> {
-    let found = probe::run(exe, probe::TIMEOUT).await;
+async fn adapters(graphics: &Path) -> Result<Vec<AdapterSeen>, String> {
+    let found = probe::run(graphics, probe::TIMEOUT).await;
     let found = found.map_err(|error| error.to_string())?;
     let seen = |adapter: probe::Adapter| AdapterSeen {
         software: adapter.kind == AdapterKind::Software,

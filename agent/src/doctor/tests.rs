@@ -141,8 +141,8 @@ fn keys_need_a_place_and_a_running_agent_speaks_of_them_itself() {
 async fn looking_changes_nothing_and_ends() {
     let parent = tempfile::tempdir().unwrap();
     let data = parent.path().join("deep").join("er");
-    let exe = std::path::Path::new("/nonexistent/sublet");
-    let look = observe(&data, exe, None);
+    let graphics = std::path::Path::new("/nonexistent/sublet-gpu");
+    let look = observe(&data, graphics, None);
     let observed = tokio::time::timeout(std::time::Duration::from_secs(60), look)
         .await
         .unwrap();
@@ -153,13 +153,13 @@ async fn looking_changes_nothing_and_ends() {
 
     let file = parent.path().join("file");
     std::fs::write(&file, "").unwrap();
-    let observed = observe(&file.join("data"), exe, None).await;
+    let observed = observe(&file.join("data"), graphics, None).await;
     assert!(
         matches!(observed.folder, Folder::Refused(_)),
         "{:?}",
         observed.folder
     );
-    let observed = observe(parent.path(), exe, None).await;
+    let observed = observe(parent.path(), graphics, None).await;
     assert_eq!(observed.folder, Folder::Writable);
     assert_eq!(
         std::fs::read_dir(parent.path()).unwrap().count(),

@@ -4,8 +4,8 @@
 mod adapter;
 mod enumerate;
 
+use std::io;
 use std::path::Path;
-use std::process::ExitCode;
 use std::time::Duration;
 
 pub use adapter::{Adapter, AdapterId, AdapterKind, Backend, Limits};
@@ -31,11 +31,14 @@ pub enum ProbeError {
     Garbage(#[source] serde_json::Error),
 }
 
-/// Lists every adapter. `exe` is the agent's own executable.
+/// What `sublet-gpu` is told so that it lists the adapters.
+pub const WORD: &str = "list";
+
+/// Lists every adapter. `program` is `sublet-gpu` ([`child::graphics_program`]).
 ///
 /// # Errors
 /// See [`ProbeError`].
-pub async fn run(exe: &Path, timeout: Duration) -> Result<Vec<Adapter>, ProbeError> {
+pub async fn run(program: &Path, timeout: Duration) -> Result<Vec<Adapter>, ProbeError> {
     let mut last = String::new();
     // A driver may print on standard output too, so the answer is the last line.
     let keep = |line: &str| {
@@ -43,22 +46,16 @@ pub async fn run(exe: &Path, timeout: Duration) -> Result<Vec<Adapter>, ProbeErr
             line.clone_into(&mut last);
         }
     };
-    child::run(exe, &["probe", "--json"], timeout, keep).await?;
+    child::run(program, &[WORD], timeout, keep).await?;
     serde_json::from_str(&last).map_err(ProbeError::Garbage)
 }
 
-/// What the hidden subcommand `probe --json` does: writes the adapters as one line of JSON.
-#[must_use]
-pub fn child_main() -> ExitCode {
-    let answer = child::end_with_parent().and_then(|()| {
-        let adapters: Vec<Adapter> = adapters().into_iter().map(|(adapter, _)| adapter).collect();
-        child::write_line(&adapters)
-    });
-    match answer {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            tracing::error!(%error, "the adapters could not be written");
-            ExitCode::FAILURE
-        }
-    }
+/// In the child: writes the adapters as one line of JSON.
+///
+/// # Errors
+/// When the system gives no thread, or nobody reads any more.
+pub fn child_main() -> io::Result<()> {
+    child::end_with_parent()?;
+    let adapters: Vec<Adapter> = adapters().into_iter().map(|(adapter, _)| adapter).collect();
+    child::write_line(&adapters)
 }
