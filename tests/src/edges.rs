@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::process::Command;
 
 /// For each crate of the workspace, which others of it may stand among its dependencies (tests aside).
-const ALLOWED: [(&str, &[&str]); 11] = [
+const ALLOWED: [(&str, &[&str]); 12] = [
     ("sublet-protocol", &[]),
     ("sublet-core", &["sublet-protocol"]),
     ("sublet-steps", &[]),
@@ -14,6 +14,7 @@ const ALLOWED: [(&str, &[&str]); 11] = [
         &["sublet-protocol", "sublet-core", "sublet-steps"],
     ),
     ("sublet-market", &["sublet-protocol", "sublet-steps"]),
+    ("sublet-desktop", &["sublet-protocol"]),
     ("sublet-tests", &["sublet-protocol", "nvml-sim"]),
     ("sublet-load", &["sublet-protocol"]),
     ("nvml-sim", &[]),

@@ -9,15 +9,21 @@
     reason = "this crate is for tests: they may stop at once, and say why"
 )]
 
+pub mod bus;
 pub mod containers;
+pub mod desktop;
 pub mod dockerd;
 #[cfg(test)]
 mod edges;
 pub mod jobs;
 pub mod market;
+pub mod picture;
 pub mod program;
 pub mod recovery;
 pub mod rig;
 pub mod screen;
+pub mod session;
 pub mod simulated;
 pub mod wait;
+pub mod webdriver;
+pub mod windows;

@@ -25,6 +25,11 @@ pub fn sublet_market() -> PathBuf {
     given("SUBLET_MARKET_BIN").into()
 }
 
+/// The desktop shell's program.
+pub fn sublet_desktop() -> PathBuf {
+    given("SUBLET_DESKTOP_BIN").into()
+}
+
 /// A program that runs until the test ends it, or ends itself.
 pub struct Running {
     child: Child,

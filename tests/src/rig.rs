@@ -35,9 +35,7 @@ impl Rig {
     /// A rig that is not started.
     pub fn new(folder: &Path, market: &str, with: With) -> Self {
         let data = folder.join("rig");
-        std::fs::create_dir_all(folder).unwrap();
-        write_keys(&folder.join("credentials"));
-        write_settings(&data, with.settings.as_deref().unwrap_or(HEADLESS));
+        prepare(&data, with.settings.as_deref().unwrap_or(HEADLESS));
         Self {
             data,
             market: market.to_owned(),
@@ -149,6 +147,14 @@ impl Rig {
             }
         })
     }
+}
+
+/// Makes an agent's data folder with these settings, and its keys in `credentials` beside it.
+pub fn prepare(data: &Path, settings: &str) {
+    let folder = data.parent().unwrap();
+    std::fs::create_dir_all(folder).unwrap();
+    write_keys(&folder.join("credentials"));
+    write_settings(data, settings);
 }
 
 /// Writes the owner's settings, into a folder as private as the agent makes it.

@@ -20,8 +20,8 @@ const HEIGHT: u16 = 480;
 pub struct Screen {
     /// `:190`
     pub name: String,
-    connection: RustConnection,
-    root: u32,
+    pub(crate) connection: RustConnection,
+    pub(crate) root: u32,
     moves: i16,
     _server: Running,
 }
@@ -30,6 +30,12 @@ impl Screen {
     /// Starts one on a free display.
     #[track_caller]
     pub fn start(folder: &Path) -> Self {
+        Self::of_size(folder, WIDTH, HEIGHT)
+    }
+
+    /// The same, so many pixels wide and high.
+    #[track_caller]
+    pub fn of_size(folder: &Path, width: u16, height: u16) -> Self {
         // Tests run side by side, each in a process of its own.
         let first = 200 + std::process::id() % 800;
         let number = (first..first + 100)
@@ -40,7 +46,9 @@ impl Screen {
         server.arg(&name).args([
             "-screen",
             "0",
-            &format!("{WIDTH}x{HEIGHT}x24"),
+            &format!("{width}x{height}x24"),
+            // What is on it stays when the last program leaves.
+            "-noreset",
             "-nolisten",
             "tcp",
             "-ac",

@@ -11,6 +11,8 @@ mod cargo_build;
 #[cfg(target_os = "linux")]
 mod demo;
 #[cfg(target_os = "linux")]
+mod desktop;
+#[cfg(target_os = "linux")]
 mod docker;
 #[cfg(target_os = "linux")]
 mod ground;
@@ -106,6 +108,9 @@ pub struct BenchArgs {
     /// Exit with code 1 when a figure misses its bar
     #[arg(long)]
     check: bool,
+    /// Measure a debug build where that is possible (`desktop`), to try the measurement itself; nothing is written
+    #[arg(long, requires = "name")]
+    dev: bool,
     #[command(flatten)]
     set_up: SetUpArgs,
 }
@@ -125,6 +130,8 @@ pub enum Group {
     Hostile,
     /// Tests of the pages
     Ui,
+    /// The desktop shell: the real window, tray and notifications, in sessions without a screen
+    Desktop,
     /// Crashes at every moment of every story, again and again (half an hour, and only when it is named); `system` has
     /// each step once
     Recovery,

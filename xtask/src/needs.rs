@@ -11,6 +11,8 @@ pub enum Purpose {
     Bench,
     /// A display without a screen, on which a test's hand moves the mouse.
     Display,
+    /// The desktop shell and a session to show it in.
+    Desktop,
 }
 
 /// What shows that a need is met.
@@ -48,7 +50,7 @@ const fn need(purpose: Purpose, package: &'static str, sign: Sign, why: &'static
 
 /// All that the chores need of the system.
 pub const NEEDS: &[Need] = {
-    use Purpose::{Bench, Build, Display, Pages, Run, Test};
+    use Purpose::{Bench, Build, Desktop, Display, Pages, Run, Test};
     use Sign::{Installed, Program};
     &[
         need(Build, "gcc", Program(&["gcc"]), "compiles and links"),
@@ -180,6 +182,67 @@ pub const NEEDS: &[Need] = {
             "xvfb",
             Program(&["Xvfb"]),
             "a display without a screen, for input that a test makes",
+        ),
+        need(
+            Desktop,
+            "libwebkit2gtk-4.1-dev",
+            Installed,
+            "the window's web view",
+        ),
+        need(
+            Desktop,
+            "webkit2gtk-driver",
+            Program(&["WebKitWebDriver"]),
+            "drives the window",
+        ),
+        need(
+            Desktop,
+            "libglib2.0-bin",
+            Program(&["gdbus"]),
+            "speaks to the tray",
+        ),
+        need(
+            Desktop,
+            "xdotool",
+            Program(&["xdotool"]),
+            "looks for the window that is measured",
+        ),
+        need(
+            Desktop,
+            "xfce4-panel",
+            Program(&["xfce4-panel"]),
+            "a panel with a tray",
+        ),
+        need(
+            Desktop,
+            "xfconf",
+            Installed,
+            "what that panel keeps its settings in",
+        ),
+        need(Desktop, "dunst", Program(&["dunst"]), "shows notifications"),
+        need(
+            Desktop,
+            "dbus",
+            Program(&["dbus-daemon"]),
+            "the bus of a session",
+        ),
+        need(
+            Desktop,
+            "openbox",
+            Program(&["openbox"]),
+            "the windows of a session",
+        ),
+        need(
+            Desktop,
+            "xvfb",
+            Program(&["Xvfb"]),
+            "the display of a session",
+        ),
+        need(
+            Desktop,
+            "fonts-dejavu-core",
+            Installed,
+            "what a session is set in",
         ),
         need(
             Bench,

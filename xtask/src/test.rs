@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 
 use crate::cargo_build::{Folders, Kind};
 use crate::console::{Console, seconds};
+use crate::desktop::{self, SHELL};
 use crate::ground::Ground;
 use crate::interrupt;
 use crate::machine;
@@ -33,6 +34,10 @@ const HOSTILE: &str = "sandbox::tests::hostile::";
 /// Makes the tests of what crashes leave strike at every moment of every story, not once at each step.
 const EVERY: &str = "SUBLET_RECOVERY_EVERY";
 
+/// The stories of the desktop shell, and how they find it.
+const STORIES: &str = "package(sublet-tests) and binary(desktop)";
+const SHELL_VARIABLE: &str = "SUBLET_DESKTOP_BIN";
+
 const ICDS: &str = "/usr/share/vulkan/icd.d";
 
 impl Group {
@@ -44,6 +49,7 @@ impl Group {
             Group::System => "system",
             Group::Hostile => "hostile",
             Group::Ui => "ui",
+            Group::Desktop => "desktop",
             Group::Recovery => "recovery",
             Group::Windows => "windows",
         }
@@ -60,6 +66,13 @@ impl Group {
                 Purpose::Display,
             ],
             Group::Ui => &[Purpose::Build, Purpose::Run, Purpose::Pages],
+            Group::Desktop => &[
+                Purpose::Build,
+                Purpose::Run,
+                Purpose::Test,
+                Purpose::Pages,
+                Purpose::Desktop,
+            ],
         }
     }
 
@@ -67,7 +80,12 @@ impl Group {
     fn needs_ground(self) -> bool {
         matches!(
             self,
-            Group::Unit | Group::System | Group::Hostile | Group::Recovery | Group::Ui
+            Group::Unit
+                | Group::System
+                | Group::Hostile
+                | Group::Recovery
+                | Group::Ui
+                | Group::Desktop
         )
     }
 }
@@ -134,13 +152,13 @@ pub fn test(console: &Console, args: &TestArgs) -> anyhow::Result<ExitCode> {
 
 fn chosen(asked: Option<Group>, has_pages: bool) -> anyhow::Result<Vec<Group>> {
     match asked {
-        Some(Group::Ui) if !has_pages => {
+        Some(Group::Ui | Group::Desktop) if !has_pages => {
             bail!("there are no pages to test: ui/package.json is not there.")
         }
         Some(group) => Ok(vec![group]),
         None => Ok(ALL
             .into_iter()
-            .filter(|group| *group != Group::Ui || has_pages)
+            .filter(|group| !matches!(group, Group::Ui | Group::Desktop) || has_pages)
             .collect()),
     }
 }
@@ -184,6 +202,8 @@ impl Tests<'_> {
                 &[
                     "clippy",
                     "--workspace",
+                    "--exclude",
+                    SHELL,
                     "--all-targets",
                     "--",
                     "--deny",
@@ -196,13 +216,13 @@ impl Tests<'_> {
                 self.cargo(
                     group,
                     "Running the examples in the docs",
-                    &["test", "--workspace", "--doc"],
+                    &["test", "--workspace", "--exclude", SHELL, "--doc"],
                 )
             }
             Group::System => self.tests(
                 group,
                 "Running the whole-system tests",
-                "package(sublet-tests)",
+                "package(sublet-tests) and not binary(desktop)",
             ),
             Group::Hostile => {
                 let filter = format!("package(sublet-agent) and test({HOSTILE})");
@@ -214,6 +234,7 @@ impl Tests<'_> {
                 "package(sublet-tests) and binary(recovery)",
             ),
             Group::Ui => self.pages(),
+            Group::Desktop => self.desktop(),
             Group::Windows => windows::check(self.console, self.folders),
         }
     }
@@ -228,6 +249,8 @@ impl Tests<'_> {
                 "nextest",
                 "run",
                 "--workspace",
+                "--exclude",
+                SHELL,
                 "--no-fail-fast",
                 "--status-level=fail",
                 "--final-status-level=none",
@@ -239,7 +262,19 @@ impl Tests<'_> {
         }
         let mut words = vec!["test", "--no-fail-fast"];
         match group {
-            Group::System => words.extend(["--package", "sublet-tests", "--all-targets", "--"]),
+            Group::System => words.extend([
+                "--package",
+                "sublet-tests",
+                "--lib",
+                "--test",
+                "system",
+                "--test",
+                "recovery",
+                "--",
+            ]),
+            Group::Desktop => {
+                words.extend(["--package", "sublet-tests", "--test", "desktop", "--"]);
+            }
             Group::Recovery => {
                 words.extend(["--package", "sublet-tests", "--test", "recovery", "--"]);
             }
@@ -255,6 +290,8 @@ impl Tests<'_> {
                 "--all-targets",
                 "--exclude",
                 "sublet-tests",
+                "--exclude",
+                SHELL,
                 "--",
                 "--skip",
                 HOSTILE,
@@ -275,6 +312,9 @@ impl Tests<'_> {
         }
         if group == Group::Recovery {
             command.env(EVERY, "1");
+        }
+        if group == Group::Desktop {
+            command.env(SHELL_VARIABLE, self.folders.built(Kind::Dev, SHELL)?);
         }
         Run::new(title, command)
             .again_with(&format!("cargo xtask test {}", group.name()))
@@ -301,6 +341,21 @@ impl Tests<'_> {
         Run::new("Building and testing the pages", tests)
             .again_with(again)
             .in_task(self.console, &logs)
+    }
+
+    /// Its lints and its own tests are told here, because nothing else builds it; its stories are told on the same
+    /// ground as the whole-system tests.
+    fn desktop(&mut self) -> anyhow::Result<()> {
+        desktop::build(self.console, self.folders, Kind::Dev)?;
+        let lints = ["clippy", "--package", SHELL, "--all-targets"];
+        let lints = [&lints[..], &["--", "--deny", "warnings"]].concat();
+        self.cargo(Group::Desktop, "Running clippy on the shell", &lints)?;
+        self.cargo(
+            Group::Desktop,
+            "Running the shell's unit tests",
+            &["test", "--package", SHELL],
+        )?;
+        self.tests(Group::Desktop, "Running the desktop's stories", STORIES)
     }
 
     fn ground(&mut self) -> anyhow::Result<&Variables> {
@@ -376,6 +431,7 @@ mod tests {
     fn all_groups_run_in_order_and_pages_only_where_there_are_some() {
         assert_eq!(chosen(None, true).ok(), Some(ALL.to_vec()));
         assert_eq!(chosen(None, false).ok(), Some(ALL[..5].to_vec()));
+        assert!(chosen(Some(Group::Desktop), false).is_err());
         assert_eq!(chosen(Some(Group::Fmt), false).ok(), Some(vec![Group::Fmt]));
         assert!(
             chosen(Some(Group::Ui), false).is_err(),

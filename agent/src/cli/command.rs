@@ -132,6 +132,9 @@ Examples:
     /// Write the reference of the settings
     #[command(hide = true)]
     SettingsReference,
+    /// Write where the data folder is and where the agent answers, as JSON (the desktop shell asks)
+    #[command(hide = true)]
+    Where,
     /// Write the local API's description
     #[command(hide = true)]
     Openapi,

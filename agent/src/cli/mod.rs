@@ -65,6 +65,11 @@ fn perform(cli: &Cli) -> Result<Exit, CliError> {
         _ => {}
     }
     let data = data::folder(cli.data.as_deref())?;
+    if let Command::Where = &cli.command {
+        let endpoint = Endpoint::of(&data);
+        let place = serde_json::json!({ "data": data, "endpoint": endpoint.path() });
+        return print(&place.to_string());
+    }
     if let Command::Run(run) = &cli.command {
         run.open_log()
             .map_err(|error| CliError::Usage(format!("{error:#}")))?;
@@ -165,7 +170,8 @@ impl Desk {
             | Command::Completions { .. }
             | Command::Openapi
             | Command::SettingsReference
-            | Command::Steps => Ok(Exit::Fine),
+            | Command::Steps
+            | Command::Where => Ok(Exit::Fine),
         }
     }
 

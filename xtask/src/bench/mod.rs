@@ -1,5 +1,6 @@
 //! `cargo xtask bench`: the figures of docs/benchmarks.md, each beside a peer or a limit measured in the same run.
 
+mod desktop;
 mod figure;
 mod footprint;
 mod heartbeats;
@@ -9,6 +10,7 @@ mod proc_stat;
 mod reclaim;
 mod rented;
 mod rest;
+mod session;
 mod start;
 mod x_input;
 
@@ -17,7 +19,7 @@ use std::process::ExitCode;
 use anyhow::bail;
 
 use crate::BenchArgs;
-use crate::cargo_build::Folders;
+use crate::cargo_build::{Folders, Kind};
 use crate::console::Console;
 use crate::machine;
 use crate::packages::{self, Purpose};
@@ -27,6 +29,8 @@ use figure::Figure;
 struct Bench<'a> {
     console: &'a Console,
     folders: &'a Folders,
+    /// How what is measured is compiled.
+    kind: Kind,
 }
 
 /// One measurement: one or more figures that are taken together.
@@ -39,7 +43,7 @@ struct Measure {
     take: fn(&Bench) -> anyhow::Result<Vec<Figure>>,
 }
 
-const MEASURES: [Measure; 5] = [
+const MEASURES: [Measure; 6] = [
     Measure {
         name: "heartbeats",
         purposes: &[Purpose::Build],
@@ -63,6 +67,17 @@ const MEASURES: [Measure; 5] = [
         purposes: &[Purpose::Build, Purpose::Run, Purpose::Bench],
         long: false,
         take: rest::measure,
+    },
+    Measure {
+        name: "desktop",
+        purposes: &[
+            Purpose::Build,
+            Purpose::Run,
+            Purpose::Pages,
+            Purpose::Desktop,
+        ],
+        long: false,
+        take: desktop::measure,
     },
     Measure {
         name: "newcomer",
@@ -91,13 +106,16 @@ pub fn bench(console: &Console, args: &BenchArgs) -> anyhow::Result<ExitCode> {
     let bench = Bench {
         console,
         folders: &folders,
+        kind: if args.dev { Kind::Dev } else { Kind::Release },
     };
     let page = folders.root().join("docs/benchmarks.md");
     let mut missed = Vec::new();
     for measure in wanted {
         console.heading(measure.name);
         let figures = (measure.take)(&bench)?;
-        page::write(&page, measure.name, &figures)?;
+        if !args.dev {
+            page::write(&page, measure.name, &figures)?;
+        }
         for figure in &figures {
             console.result(&figure.line());
             if !figure.met() {
@@ -105,7 +123,9 @@ pub fn bench(console: &Console, args: &BenchArgs) -> anyhow::Result<ExitCode> {
             }
         }
     }
-    console.say(&format!("Written to {}.", page.display()));
+    if !args.dev {
+        console.say(&format!("Written to {}.", page.display()));
+    }
     if missed.is_empty() {
         return Ok(ExitCode::SUCCESS);
     }

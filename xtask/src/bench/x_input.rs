@@ -34,10 +34,7 @@ pub struct Display {
 impl Display {
     /// Starts an X server without a screen on a free display, and lays a hand on its mouse.
     pub fn start(ground: &mut Ground) -> anyhow::Result<Display> {
-        let number = DISPLAYS
-            .into_iter()
-            .find(|number| !socket(*number).exists())
-            .context("every display from :90 on is taken")?;
+        let number = free_display()?;
         let name = format!(":{number}");
         let mut server = Command::new(program("Xvfb").context("Xvfb is not installed")?);
         server
@@ -127,6 +124,14 @@ impl Display {
             }
         }
     }
+}
+
+/// The number of a display that nobody has.
+pub fn free_display() -> anyhow::Result<u32> {
+    DISPLAYS
+        .into_iter()
+        .find(|number| !socket(*number).exists())
+        .context("every display from :90 on is taken")
 }
 
 fn socket(number: u32) -> PathBuf {
