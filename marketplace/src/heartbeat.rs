@@ -122,6 +122,10 @@ fn admit(app: &App, rig: &Rig, beat: &Heartbeat) -> Result<bool, Fault> {
     live.last_seen = Some(Instant::now());
     live.state = Some(beat.state);
     live.gpus.clone_from(&beat.gpus);
+    let moving = beat.leases.iter();
+    live.transfers = moving
+        .filter_map(|report| Some((report.lease.clone(), report.transfer?)))
+        .collect();
     // Something runs there that is not open here: until it is known on which GPU, none of them is given away.
     let mirror = &live.mirror;
     live.unsure = beat
@@ -148,6 +152,7 @@ fn news(app: &App, rig: &Rig, beat: &Heartbeat) -> (Vec<LeaseReport>, Vec<LeaseP
                     && report
                         .progress_permille
                         .is_none_or(|p| lease.progress == Some(p))
+                    && (report.checkpoint.is_none() || lease.checkpoint == report.checkpoint)
             })
         };
         beat.leases.iter().filter(known).cloned().collect()

@@ -1,5 +1,6 @@
 //! Renters' jobs: taken in, looked at, cancelled.
 
+use crate::blobs::known;
 use crate::db::Tx;
 use crate::fault::Fault;
 use crate::leases::{Lease, close, command};
@@ -81,7 +82,7 @@ pub async fn set_state(tx: &mut Tx, job: &JobId, state: JobState) -> Result<(), 
 /// Takes a job in.
 ///
 /// # Errors
-/// `no_funds` where the account is empty and the job is not free; or the database does not take it.
+/// `no_funds` where the account is empty and the job is not free; `bad_job` where an input is not here; or the database does not take it.
 pub async fn submit(
     tx: &mut Tx,
     renter: &RenterId,
@@ -96,6 +97,16 @@ pub async fn submit(
                 "The account of {renter} has nothing free to spend. Have the operator run `sublet-market topup {renter} AMOUNT`, then submit again."
             ),
         ));
+    }
+    for (path, cid) in &spec.inputs {
+        if known::by_renter(&mut tx.conn, renter, cid).await?.is_none() {
+            return Err(Fault::refused(
+                ProblemCode::BadJob,
+                format!(
+                    "The input {path} is {cid}, and there is no such blob of yours here. Upload it first; `sublet-market submit` does so for a file that the job names by its path, beginning with ./"
+                ),
+            ));
+        }
     }
     let id: JobId = to_id(format!("job-{}", crate::secret::random_hex::<8>()?))?;
     sqlx::query(

@@ -22,6 +22,7 @@ use utoipa::{Modify, OpenApi};
         blobs::put_blob,
         blobs::get_blob,
         blobs::head_blob,
+        blobs::upload_position,
         jobs::submit_job,
         jobs::list_jobs,
         jobs::get_job,

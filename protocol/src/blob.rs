@@ -93,6 +93,13 @@ impl From<BlobId> for String {
     }
 }
 
+/// `GET /v1/blobs/{cid}/upload`: how much of an upload that broke off is kept, so that it can go on from there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct UploadPosition {
+    /// The next byte to send, from 0; the blob's length where it is here already.
+    pub next_offset: u64,
+}
+
 /// Hashes bytes as they stream by, in bounded memory.
 #[derive(Default, Clone)]
 pub struct BlobHasher(Sha256);

@@ -2,7 +2,7 @@
 
 use crate::gpu::Telemetry;
 use crate::ids::LeaseId;
-use crate::lease::{Ending, LeaseGrant, LeaseState};
+use crate::lease::{Checkpoint, Ending, LeaseGrant, LeaseState, Transfer};
 use crate::money::HourlyPrice;
 use crate::problem::Problem;
 use crate::reason::{Reason, RigState};
@@ -48,6 +48,12 @@ pub struct LeaseReport {
     pub progress_permille: Option<u16>,
     /// How it ended, once it did.
     pub ending: Option<Ending>,
+    /// The newest checkpoint of it that this rig has uploaded.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// What is on its way for it right now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
 }
 
 /// The answer to a heartbeat.

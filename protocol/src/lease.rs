@@ -102,6 +102,10 @@ pub enum EndCode {
     ImageNotFound,
     /// The registry sent bytes that do not match the digest.
     ImageTampered,
+    /// There is no such input at the marketplace.
+    InputNotFound,
+    /// The marketplace sent bytes that do not match an input's CID.
+    InputTampered,
     /// An output is missing, too large, or not a plain file.
     OutputRefused,
     /// This rig does not take such a job (its rules, or what its sandbox can enforce).
@@ -124,6 +128,39 @@ impl EndCode {
     }
 }
 
+impl Ending {
+    /// The signal that ended the job, by the convention that its exit code is 128 more; none where the code says
+    /// something else.
+    pub fn signal(&self) -> Option<u8> {
+        let code = self.exit_code?.checked_sub(128)?;
+        u8::try_from(code).ok().filter(|n| (1..=64).contains(n))
+    }
+}
+
+/// The name of a signal, as people know it; none for those that hardly end a job.
+pub fn signal_name(signal: u8) -> Option<&'static str> {
+    let name = match signal {
+        1 => "SIGHUP",
+        2 => "SIGINT",
+        3 => "SIGQUIT",
+        4 => "SIGILL",
+        5 => "SIGTRAP",
+        6 => "SIGABRT",
+        7 => "SIGBUS",
+        8 => "SIGFPE",
+        9 => "SIGKILL",
+        11 => "SIGSEGV",
+        13 => "SIGPIPE",
+        14 => "SIGALRM",
+        15 => "SIGTERM",
+        24 => "SIGXCPU",
+        25 => "SIGXFSZ",
+        31 => "SIGSYS",
+        _ => return None,
+    };
+    Some(name)
+}
+
 /// One sealed output.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Output {
@@ -133,6 +170,42 @@ pub struct Output {
     pub cid: BlobId,
     /// Its length in bytes.
     pub bytes: u64,
+}
+
+/// What a job goes on from: the files of its checkpoint folder, as one archive.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Checkpoint {
+    /// The archive: POSIX tar with plain files only, none in a folder.
+    pub cid: BlobId,
+    /// Its length in bytes.
+    pub bytes: u64,
+    /// How long the job had run in its lease when it was made, in ms.
+    pub used_ms: u64,
+}
+
+/// Bytes on their way to a rig or from it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct Transfer {
+    /// What is on its way.
+    pub what: TransferKind,
+    /// Bytes that have arrived.
+    pub done_bytes: u64,
+    /// Bytes in all, as far as that is known yet.
+    pub total_bytes: u64,
+}
+
+/// What can be on its way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum TransferKind {
+    /// The image, from its registry.
+    Image,
+    /// Inputs, from the marketplace.
+    Inputs,
+    /// Outputs, to the marketplace.
+    Outputs,
+    /// A checkpoint, either way.
+    Checkpoint,
 }
 
 /// How a lease ended, as the rig says.
@@ -166,4 +239,38 @@ pub struct LeaseGrant {
     /// Running time already covered by the renter's reserved money, in ms. The rig stops there by itself;
     /// heartbeat replies may raise it.
     pub funded_ms: u64,
+    /// What the job goes on from, where an earlier lease of it left a checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_signal_is_told_from_an_exit_code() {
+        let ending = |exit_code| Ending {
+            code: EndCode::JobFailed,
+            exit_code,
+            message: String::new(),
+            outputs: Vec::new(),
+        };
+        for (code, signal) in [
+            (None, None),
+            (Some(0), None),
+            (Some(1), None),
+            (Some(127), None),
+            (Some(128), None),
+            (Some(134), Some(6)),
+            (Some(139), Some(11)),
+            (Some(193), None),
+            (Some(255), None),
+            (Some(-1), None),
+            (Some(i64::MIN), None),
+        ] {
+            assert_eq!(ending(code).signal(), signal, "{code:?}");
+        }
+        assert_eq!(signal_name(11), Some("SIGSEGV"));
+    }
 }

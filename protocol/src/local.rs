@@ -5,7 +5,7 @@ pub mod settings;
 
 use crate::gpu::{GpuInfo, Telemetry};
 use crate::ids::{GpuId, JobId, LeaseId, RigId};
-use crate::lease::{Ending, LeaseState};
+use crate::lease::{Ending, LeaseState, Transfer};
 use crate::money::{BasisPoints, HourlyPrice, MicroUsd};
 use crate::offer::SandboxFacts;
 use crate::reason::{Figure, Reason, RigState};
@@ -115,6 +115,9 @@ pub struct LeaseView {
     /// The same in figures, for whoever says it in other words.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reach: Option<Reach>,
+    /// What is on its way for it right now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
 }
 
 /// What a job may reach beside its GPUs. There is no network in it: a job has none.

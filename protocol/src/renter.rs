@@ -2,7 +2,7 @@
 
 use crate::ids::{JobId, LeaseId, RenterId, RigId};
 use crate::job::JobSpec;
-use crate::lease::{Ending, LeaseState};
+use crate::lease::{Checkpoint, Ending, LeaseState, Transfer};
 use crate::money::{HourlyPrice, MicroUsd};
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -72,6 +72,12 @@ pub struct LeaseView {
     pub telemetry: Option<crate::gpu::Telemetry>,
     /// How it ended.
     pub ending: Option<Ending>,
+    /// The newest checkpoint that it left.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<Checkpoint>,
+    /// What is on its way for it right now.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub transfer: Option<Transfer>,
 }
 
 /// `GET /v1/jobs`

@@ -8,6 +8,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 use std::collections::BTreeSet;
+use sublet_protocol::blob::UploadPosition;
 use sublet_protocol::heartbeat::{Action, CommandBatch, Heartbeat, HeartbeatReply, LeaseReport};
 use sublet_protocol::job;
 use sublet_protocol::keys::{RigKey, rig_id};
@@ -65,6 +66,7 @@ fn every_example_is_what_it_is_named_after() {
     example::<LogAppend>("LogAppend");
     example::<LogPosition>("LogPosition");
     example::<LogChunk>("LogChunk");
+    example::<UploadPosition>("UploadPosition");
     example::<Submitted>("Submitted");
     example::<JobView>("JobView");
     example::<AccountView>("AccountView");
@@ -72,7 +74,7 @@ fn every_example_is_what_it_is_named_after() {
     assert_eq!(problem.status, problem.code.status());
     // One example for each block, so none goes unread.
     let blocks = PAGE.lines().filter(|l| l.starts_with("```json ")).count();
-    assert_eq!(blocks, 17);
+    assert_eq!(blocks, 18);
 }
 
 #[test]
@@ -214,7 +216,7 @@ fn the_tables_agree_with_the_code() {
         let code: EndCode = named(row[0]);
         assert_eq!(code.may_retry(), row[2] == "yes", "{code:?}");
     }
-    assert_eq!(endings.len(), 14);
+    assert_eq!(endings.len(), 16);
 
     let codes = table("| `code` | status |");
     for row in &codes {

@@ -13,6 +13,8 @@ pub enum Purpose {
     Display,
     /// The desktop shell and a session to show it in.
     Desktop,
+    /// A download to be measured beside.
+    Transfer,
 }
 
 /// What shows that a need is met.
@@ -50,7 +52,7 @@ const fn need(purpose: Purpose, package: &'static str, sign: Sign, why: &'static
 
 /// All that the chores need of the system.
 pub const NEEDS: &[Need] = {
-    use Purpose::{Bench, Build, Desktop, Display, Pages, Run, Test};
+    use Purpose::{Bench, Build, Desktop, Display, Pages, Run, Test, Transfer};
     use Sign::{Installed, Program};
     &[
         need(Build, "gcc", Program(&["gcc"]), "compiles and links"),
@@ -249,6 +251,12 @@ pub const NEEDS: &[Need] = {
             "boinc-client",
             Program(&["boinc"]),
             "the peer that figures are held against",
+        ),
+        need(
+            Transfer,
+            "curl",
+            Program(&["curl"]),
+            "the download that ours is held against",
         ),
     ]
 };

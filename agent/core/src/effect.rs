@@ -3,16 +3,19 @@
 use crate::lease::Lease;
 use sublet_protocol::ids::{GpuId, LeaseId};
 use sublet_protocol::job::JobSpec;
+use sublet_protocol::lease::Checkpoint;
 
 /// One thing to do.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Effect {
-    /// Bring the image here.
+    /// Bring the image here, the inputs, and what the job goes on from.
     Pull {
         /// For which lease.
         lease: LeaseId,
         /// Which image, and the rest of the job.
         spec: JobSpec,
+        /// What the job goes on from.
+        checkpoint: Option<Checkpoint>,
     },
     /// Make the container and start it, or find it already there.
     Start {
@@ -22,6 +25,8 @@ pub enum Effect {
         spec: JobSpec,
         /// On which GPUs.
         gpus: Vec<GpuId>,
+        /// What the job goes on from.
+        checkpoint: Option<Checkpoint>,
     },
     /// Watch a container until it ends.
     Watch {
@@ -49,6 +54,17 @@ pub enum Effect {
     Kill {
         /// Which lease.
         lease: LeaseId,
+    },
+    /// Seal what lies in the job's checkpoint folder, and bring it to the marketplace.
+    Save {
+        /// Which lease.
+        lease: LeaseId,
+        /// Where the folder is, and the rest of the job.
+        spec: JobSpec,
+        /// How long the job had run, in ms.
+        used_ms: u64,
+        /// The job has ended, and its lease waits for this.
+        last: bool,
     },
     /// Seal the outputs.
     Collect {

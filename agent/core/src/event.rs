@@ -4,7 +4,7 @@ use crate::custody::Held;
 use crate::memory::Pause;
 use sublet_protocol::heartbeat::{Command, Funding};
 use sublet_protocol::ids::{GpuId, LeaseId};
-use sublet_protocol::lease::{EndCode, Output};
+use sublet_protocol::lease::{Checkpoint, EndCode, Output};
 
 /// One thing that happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -63,7 +63,7 @@ pub enum Event {
 /// News of one lease's container.
 #[derive(Debug, Clone, PartialEq)]
 pub enum News {
-    /// The image is here.
+    /// The image is here, with inputs and what the job goes on from.
     Pulled,
     /// It runs.
     Started,
@@ -95,6 +95,14 @@ pub enum News {
     Collected(Vec<Output>),
     /// The marketplace holds all its outputs.
     Uploaded,
+    /// What lay in its checkpoint folder is with the marketplace; or nothing, where there was nothing to keep or it
+    /// could not be.
+    Saved {
+        /// What the marketplace holds now.
+        checkpoint: Option<Checkpoint>,
+        /// The job had ended, and its lease waited for this.
+        last: bool,
+    },
     /// Nothing of it is left on this machine.
     Removed,
     /// A step could not be done, for good.

@@ -6,13 +6,13 @@ use crate::meter::Meter;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use sublet_protocol::ids::{GpuId, LeaseId};
-use sublet_protocol::lease::{EndCode, Ending, LeaseGrant, LeaseState, Output};
+use sublet_protocol::lease::{Checkpoint, EndCode, Ending, LeaseGrant, LeaseState, Output};
 
 /// Where a lease stands here. The word in brackets is the effect that is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Stage {
-    /// The image is on its way (pull).
+    /// The image is on its way, then inputs and what the job goes on from (pull).
     Pulling,
     /// The container is being made (start).
     Starting,
@@ -29,6 +29,8 @@ pub enum Stage {
     /// It is being ended (kill).
     #[serde(alias = "stopping")]
     Killing,
+    /// It has ended, and what another rig goes on from is sealed and sent (save). Its GPU is back by now.
+    Saving,
     /// Outputs are being sealed (collect).
     Collecting,
     /// Outputs are on their way (upload).
@@ -40,7 +42,7 @@ pub enum Stage {
 /// What moves a lease from stage to stage.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Signal {
-    /// The image is here.
+    /// All that it needs is here.
     Pulled,
     /// The container runs.
     Started,
@@ -63,6 +65,10 @@ pub enum Signal {
     EndNow,
     /// It was ended.
     Killed,
+    /// It was ended, and another rig may go on from what it has written.
+    KilledInMidWork,
+    /// What another rig goes on from is with the marketplace, or is given up.
+    Saved,
     /// Outputs are sealed.
     Collected,
     /// Outputs are with the marketplace.
@@ -73,7 +79,7 @@ pub enum Signal {
 
 impl Stage {
     /// All stages, in the order of a good life; those of being stopped stand between.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Pulling,
         Self::Starting,
         Self::Running,
@@ -82,6 +88,7 @@ impl Stage {
         Self::Freezing,
         Self::Interrupting,
         Self::Killing,
+        Self::Saving,
         Self::Collecting,
         Self::Uploading,
         Self::Over,
@@ -108,6 +115,8 @@ impl Stage {
             (G::Freezing, S::FrozenWithGrace) => Some(G::Interrupting),
             (G::Freezing | G::Interrupting, S::EndNow) => Some(G::Killing),
             (G::Killing, S::Killed) => Some(G::Over),
+            (G::Killing, S::KilledInMidWork) => Some(G::Saving),
+            (G::Saving, S::Saved | S::Stop) => Some(G::Over),
             (
                 G::Pulling
                 | G::Starting
@@ -152,6 +161,12 @@ pub struct Lease {
     pub ending: Option<Ending>,
     /// What was sealed.
     pub outputs: Vec<Output>,
+    /// The newest checkpoint that the marketplace holds.
+    #[serde(default)]
+    pub checkpoint: Option<Checkpoint>,
+    /// How long it had run when a checkpoint was last asked for, in ms.
+    #[serde(default)]
+    pub checkpoint_asked_ms: u64,
     /// GPU memory that no program accounted for when it was taken, in bytes, where the driver told.
     #[serde(default)]
     pub baseline_bytes: BTreeMap<GpuId, u64>,
@@ -194,6 +209,8 @@ impl Lease {
             progress_permille: None,
             ending: None,
             outputs: Vec::new(),
+            checkpoint: None,
+            checkpoint_asked_ms: 0,
             baseline_bytes: BTreeMap::new(),
             started: false,
             ended: false,
@@ -231,11 +248,13 @@ impl Lease {
             Stage::Pulling => Effect::Pull {
                 lease: id,
                 spec: self.grant.spec.clone(),
+                checkpoint: self.grant.checkpoint.clone(),
             },
             Stage::Starting => Effect::Start {
                 lease: id,
                 spec: self.grant.spec.clone(),
                 gpus: self.grant.gpus.clone(),
+                checkpoint: self.grant.checkpoint.clone(),
             },
             Stage::Running => Effect::Watch { lease: id },
             Stage::Paused | Stage::Freezing => Effect::Freeze { lease: id },
@@ -245,6 +264,7 @@ impl Lease {
                 grace_ms: self.grace_ms,
             },
             Stage::Killing => Effect::Kill { lease: id },
+            Stage::Saving => self.save(true),
             Stage::Collecting => Effect::Collect {
                 lease: id,
                 spec: self.grant.spec.clone(),
@@ -257,10 +277,42 @@ impl Lease {
         }
     }
 
+    /// Asks for what another rig goes on from: `last` once the job has ended, else while it runs.
+    fn save(&self, last: bool) -> Effect {
+        Effect::Save {
+            lease: self.id().clone(),
+            spec: self.grant.spec.clone(),
+            used_ms: self.checkpoint_asked_ms,
+            last,
+        }
+    }
+
+    /// Asks for a checkpoint of a job that runs, once it has run for an interval since the last one.
+    pub(crate) fn checkpoint_due(&mut self, now: Moment) -> Option<Effect> {
+        let plan = self.grant.spec.checkpoint.as_ref()?;
+        let used = self.used_ms(now);
+        let due = self.checkpoint_asked_ms.saturating_add(plan.interval_ms);
+        if self.stage != Stage::Running || used < due {
+            return None;
+        }
+        self.checkpoint_asked_ms = used;
+        Some(self.save(false))
+    }
+
+    /// Whether what it has written is worth sending once it was killed: it ran, and another rig may go on with it.
+    /// One that never ran holds no more than it was given, and perhaps not even that; one that was fenced is
+    /// another's by now.
+    pub(crate) fn ends_in_mid_work(&self, now: Moment) -> bool {
+        let code = self.ending.as_ref().map(|ending| ending.code);
+        self.grant.spec.checkpoint.is_some()
+            && self.used_ms(now) > 0
+            && code.is_some_and(|code| code.may_retry() && code != EndCode::Fenced)
+    }
+
     /// Whether its GPUs are taken: until its container has certainly ended. Sealing and sending need no GPU.
     pub fn holds_gpu(&self) -> bool {
         match self.stage {
-            Stage::Collecting | Stage::Uploading => false,
+            Stage::Saving | Stage::Collecting | Stage::Uploading => false,
             Stage::Over => self.started && !self.ended && !self.removed,
             // Also one that is ended while it seals: another job may run where it did.
             _ => !self.ended,
@@ -285,7 +337,7 @@ impl Lease {
             Stage::Running => LeaseState::Running,
             Stage::Paused | Stage::Thawing => LeaseState::Paused,
             Stage::Freezing | Stage::Interrupting | Stage::Killing => LeaseState::Reclaiming,
-            Stage::Collecting | Stage::Uploading => LeaseState::Uploading,
+            Stage::Saving | Stage::Collecting | Stage::Uploading => LeaseState::Uploading,
             Stage::Over => match self.ending.as_ref().map(|e| e.code) {
                 Some(EndCode::NotAccepted) => LeaseState::Refused,
                 Some(
@@ -309,7 +361,7 @@ mod tests {
 
     /// The table, a second time and from the other side: row by row where each signal leads, `.` where nowhere.
     /// In the order of [`SIGNALS`].
-    const ROWS: [(Stage, [Option<Stage>; 14]); 11] = {
+    const ROWS: [(Stage, [Option<Stage>; 16]); 12] = {
         const N: Option<Stage> = None;
         const fn to(stage: Stage) -> Option<Stage> {
             Some(stage)
@@ -317,28 +369,30 @@ mod tests {
         const OVER: Option<Stage> = to(G::Over);
         const SEAL: Option<Stage> = to(G::Collecting);
         const KILL: Option<Stage> = to(G::Killing);
+        const SAVE: Option<Stage> = to(G::Saving);
         const ICE: Option<Stage> = to(G::Freezing);
         const HELD: Option<Stage> = to(G::Paused);
         const RUN: Option<Stage> = to(G::Running);
         #[rustfmt::skip]
         let rows = [
-            //                pulled            started hold  release           thawed outputs bare  stop  grace                   end   killed collected         uploaded failed
-            (G::Pulling,      [to(G::Starting), N,      N,    N,                N,     N,      N,    KILL, N,                      N,    N,     N,                N,       OVER]),
-            (G::Starting,     [N,               RUN,    N,    N,                N,     SEAL,   OVER, ICE,  N,                      N,    N,     N,                N,       OVER]),
-            (G::Running,      [N,               N,      HELD, N,                N,     SEAL,   OVER, ICE,  N,                      N,    N,     N,                N,       OVER]),
-            (G::Paused,       [N,               N,      N,    to(G::Thawing),   N,     SEAL,   OVER, ICE,  N,                      N,    N,     N,                N,       OVER]),
-            (G::Thawing,      [N,               N,      HELD, N,                RUN,   SEAL,   OVER, ICE,  N,                      N,    N,     N,                N,       OVER]),
-            (G::Freezing,     [N,               N,      N,    N,                N,     N,      N,    N,    to(G::Interrupting),    KILL, N,     N,                N,       N]),
-            (G::Interrupting, [N,               N,      N,    N,                N,     N,      N,    N,    N,                      KILL, N,     N,                N,       N]),
-            (G::Killing,      [N,               N,      N,    N,                N,     N,      N,    N,    N,                      N,    OVER,  N,                N,       N]),
-            (G::Collecting,   [N,               N,      N,    N,                N,     N,      N,    KILL, N,                      N,    N,     to(G::Uploading), N,       OVER]),
-            (G::Uploading,    [N,               N,      N,    N,                N,     N,      N,    KILL, N,                      N,    N,     N,                OVER,    OVER]),
-            (G::Over,         [N,               N,      N,    N,                N,     N,      N,    N,    N,                      N,    N,     N,                N,       N]),
+            //                pulled            started hold  release           thawed outputs bare  stop  grace                   end   killed midway saved collected         uploaded failed
+            (G::Pulling,      [to(G::Starting), N,      N,    N,                N,     N,      N,    KILL, N,                      N,    N,     N,     N,    N,                N,       OVER]),
+            (G::Starting,     [N,               RUN,    N,    N,                N,     SEAL,   OVER, ICE,  N,                      N,    N,     N,     N,    N,                N,       OVER]),
+            (G::Running,      [N,               N,      HELD, N,                N,     SEAL,   OVER, ICE,  N,                      N,    N,     N,     N,    N,                N,       OVER]),
+            (G::Paused,       [N,               N,      N,    to(G::Thawing),   N,     SEAL,   OVER, ICE,  N,                      N,    N,     N,     N,    N,                N,       OVER]),
+            (G::Thawing,      [N,               N,      HELD, N,                RUN,   SEAL,   OVER, ICE,  N,                      N,    N,     N,     N,    N,                N,       OVER]),
+            (G::Freezing,     [N,               N,      N,    N,                N,     N,      N,    N,    to(G::Interrupting),    KILL, N,     N,     N,    N,                N,       N]),
+            (G::Interrupting, [N,               N,      N,    N,                N,     N,      N,    N,    N,                      KILL, N,     N,     N,    N,                N,       N]),
+            (G::Killing,      [N,               N,      N,    N,                N,     N,      N,    N,    N,                      N,    OVER,  SAVE,  N,    N,                N,       N]),
+            (G::Saving,       [N,               N,      N,    N,                N,     N,      N,    OVER, N,                      N,    N,     N,     OVER, N,                N,       N]),
+            (G::Collecting,   [N,               N,      N,    N,                N,     N,      N,    KILL, N,                      N,    N,     N,     N,    to(G::Uploading), N,       OVER]),
+            (G::Uploading,    [N,               N,      N,    N,                N,     N,      N,    KILL, N,                      N,    N,     N,     N,    N,                OVER,    OVER]),
+            (G::Over,         [N,               N,      N,    N,                N,     N,      N,    N,    N,                      N,    N,     N,     N,    N,                N,       N]),
         ];
         rows
     };
 
-    const SIGNALS: [Signal; 14] = [
+    const SIGNALS: [Signal; 16] = [
         S::Pulled,
         S::Started,
         S::Hold,
@@ -350,6 +404,8 @@ mod tests {
         S::FrozenWithGrace,
         S::EndNow,
         S::Killed,
+        S::KilledInMidWork,
+        S::Saved,
         S::Collected,
         S::Uploaded,
         S::Failed,

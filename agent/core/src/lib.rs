@@ -30,6 +30,8 @@ pub use settings::Settings;
 pub use step::step;
 
 #[cfg(test)]
+mod checkpoint_stories;
+#[cfg(test)]
 mod proofs;
 #[cfg(test)]
 mod stories;

@@ -44,6 +44,8 @@ fn news() -> impl Strategy<Value = News> {
         2 => Just(News::Killed),
         2 => Just(News::Collected(vec![output()])),
         2 => Just(News::Uploaded),
+        2 => (any::<bool>(), prop::option::of(0u64..400_000))
+            .prop_map(|(last, used)| News::Saved { checkpoint: used.map(checkpoint), last }),
         2 => Just(News::Removed),
         1 => Just(News::NotYet { message: String::new() }),
         1 => Just(News::Failed { code: EndCode::SandboxFailed, message: String::new() }),
@@ -80,7 +82,7 @@ fn act() -> impl Strategy<Value = Act> {
     let gpus = prop::sample::select(["gpu-a", "gpu-b"].as_slice());
     let event = prop_oneof![
         3 => (gpus.clone(), gpu_news()).prop_map(|(gpu, news)| Event::Gpu { gpu: gpu_id(gpu), news }),
-        6 => (lease(), gpus, 0u64..40).prop_map(|(l, gpu, id)| grant_command(id, grant(l, gpu))),
+        6 => (lease(), gpus, 0u64..40).prop_map(|(l, gpu, id)| grant_command(id, if l == "l2" { grant_keeping(l, gpu) } else { grant(l, gpu) })),
         1 => (lease(), 0u64..40).prop_map(|(l, id)| cancel_command(id, l)),
         12 => (lease(), news()).prop_map(|(l, news)| Event::Container { lease: lease_id(l), news }),
         1 => (prop::option::of(0u64..u64::MAX), any::<bool>()).prop_map(|(until_wall_ms, span)| Event::Pause(Pause { until_wall_ms, span })),

@@ -10,7 +10,7 @@ use sublet_protocol::gpu::{BenchScore, GpuInfo, GpuVendor};
 use sublet_protocol::heartbeat::{Action, Command, StopWhy};
 use sublet_protocol::ids::{GpuId, JobId, LeaseId};
 use sublet_protocol::job;
-use sublet_protocol::lease::{LeaseGrant, Output};
+use sublet_protocol::lease::{Checkpoint, LeaseGrant, Output};
 use sublet_protocol::money::{BasisPoints, HourlyPrice, MicroUsd};
 use sublet_protocol::offer::{HostLimits, SandboxFacts};
 
@@ -115,6 +115,26 @@ pub fn grant(lease: &str, gpu: &str) -> LeaseGrant {
         price: PRICE,
         fee: BasisPoints::new(500).unwrap(),
         funded_ms: 300_000,
+        checkpoint: None,
+    }
+}
+
+/// As [`grant`], of a job that keeps a checkpoint every minute.
+pub fn grant_keeping(lease: &str, gpu: &str) -> LeaseGrant {
+    let mut grant = grant(lease, gpu);
+    grant.spec.checkpoint = Some(job::CheckpointPlan {
+        folder: "/checkpoint".to_owned(),
+        interval_ms: 60_000,
+    });
+    grant
+}
+
+/// A checkpoint of a job that had run for so long.
+pub fn checkpoint(used_ms: u64) -> Checkpoint {
+    Checkpoint {
+        cid: sublet_protocol::blob::BlobId::of(&used_ms.to_be_bytes()),
+        bytes: 8,
+        used_ms,
     }
 }
 

@@ -111,9 +111,12 @@ fn lease_table(leases: &[LeaseView]) -> Table {
         ("earned", Align::Point),
     ]);
     for lease in leases {
-        let progress = lease
-            .progress_permille
-            .map(|done| words::permille(done.into()));
+        let progress = match &lease.transfer {
+            Some(transfer) => Some(words::transfer(transfer)),
+            None => lease
+                .progress_permille
+                .map(|done| words::permille(done.into())),
+        };
         table.row([
             Cell::from(&lease.name),
             Cell::from(&lease.lease),

@@ -3,6 +3,7 @@
 use super::look::Look;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
+use sublet_protocol::lease::{Transfer, TransferKind};
 
 /// `0.4 s`, `12.3 s`, `4 min 05 s`, `1 h 12 min`, `3 days 4 h`.
 pub fn duration(ms: u64) -> String {
@@ -30,6 +31,18 @@ pub fn memory(bytes: u64) -> String {
         0 => format!("{} {name}", tenths / 10),
         rest => format!("{}.{rest} {name}", tenths / 10),
     }
+}
+
+/// `inputs, 12 MiB of 1.4 GiB`.
+pub fn transfer(transfer: &Transfer) -> String {
+    let what = match transfer.what {
+        TransferKind::Image => "image",
+        TransferKind::Inputs => "inputs",
+        TransferKind::Outputs => "outputs",
+        TransferKind::Checkpoint => "checkpoint",
+    };
+    let (done, total) = (memory(transfer.done_bytes), memory(transfer.total_bytes));
+    format!("{what}, {done} of {total}")
 }
 
 /// `1.5 TFLOP/s`, `3.1 GFLOP/s`, from MFLOP/s.

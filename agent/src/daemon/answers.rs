@@ -225,6 +225,7 @@ impl Daemon {
                 cpu_milli: grant.spec.cpu_milli,
                 folder: grant.spec.output_folder().map(ToOwned::to_owned),
             }),
+            transfer: self.work.transfer(lease.id()),
         }
     }
 

@@ -7,21 +7,25 @@ mod answers;
 mod clock;
 mod engine;
 mod examine;
+mod fetch;
 mod hand_back;
 mod job_log;
 mod link_news;
 mod machine;
 mod measure;
 mod ours;
+mod send;
 mod senses;
 mod sentence;
 mod steps;
+mod transfers;
 mod turn;
 mod work;
 
 use crate::child;
 use crate::cli::RunOptions;
 use crate::control;
+use crate::inputs::{InputLimits, InputStore};
 use crate::keys::{Keys, Surroundings};
 use crate::market::{HttpMarket, Known, Link, Outbound};
 use crate::rehearsal;
@@ -172,6 +176,8 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
     let tools = Tools {
         rig: keys.rig_id.clone(),
         jobs: options.data.join("jobs"),
+        inputs: InputStore::new(options.data.join("inputs"), InputLimits::default()),
+        transfers: Default::default(),
         market,
         session: link.session(),
         news: work_tell,

@@ -1,25 +1,49 @@
 //! The steps of a job, each as far as it goes by itself, with the news that it brings.
 
+use super::fetch;
 use super::job_log::JobLog;
 use super::ours::Ours;
 use super::work::{Bench, Tools};
-use crate::market::Market;
-use crate::sandbox::{SandboxError, SandboxTerms};
-use std::path::{Path, PathBuf};
+use crate::sandbox::{Content, SandboxError, SandboxTerms};
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 use sublet_core::event::News;
 use sublet_protocol::ids::{GpuId, LeaseId};
 use sublet_protocol::job::JobSpec;
-use sublet_protocol::lease::{EndCode, Output};
+use sublet_protocol::lease::{Checkpoint, EndCode, TransferKind};
 use tokio::task::JoinHandle;
 
 /// How long the rest of a log may take to reach the marketplace before its container is removed.
 const LOG_PATIENCE: Duration = Duration::from_secs(10);
 
-pub(super) async fn pull(tools: &Tools, bench: &Bench, lease: LeaseId, spec: JobSpec) {
-    match bench.sandbox.pull(&spec.image, |_, _| {}).await {
+/// Brings the image, then the inputs and what the job goes on from.
+pub(super) async fn pull(
+    tools: &Tools,
+    bench: &Bench,
+    lease: LeaseId,
+    spec: JobSpec,
+    checkpoint: Option<Checkpoint>,
+) {
+    let moving = tools.transfers.begin(&lease, TransferKind::Image, 0);
+    let told = |done, total| {
+        moving.counter().store(done, Ordering::Relaxed);
+        moving.total(total);
+    };
+    if let Err(error) = bench.sandbox.pull(&spec.image, told).await {
+        return tools.failed(lease, error).await;
+    }
+    drop(moving);
+    match fetch::all(tools, &lease, &spec, checkpoint.as_ref()).await {
         Ok(()) => tools.tell(lease, News::Pulled).await,
-        Err(error) => tools.failed(lease, error).await,
+        Err(error) => {
+            tracing::warn!(%lease, %error, "what a job needs did not come");
+            let news = News::Failed {
+                code: error.end_code(),
+                message: error.to_string(),
+            };
+            tools.tell(lease, news).await;
+        }
     }
 }
 
@@ -30,6 +54,7 @@ pub(super) async fn start(
     lease: LeaseId,
     spec: JobSpec,
     gpus: Vec<GpuId>,
+    checkpoint: Option<Checkpoint>,
     ours: &Ours,
 ) {
     let terms = SandboxTerms {
@@ -44,7 +69,15 @@ pub(super) async fn start(
         facts: bench.facts.clone(),
     };
     let made = |container: &str| ours.add(lease.clone(), container.to_owned());
-    match bench.sandbox.start_telling(&spec, &terms, made).await {
+    let inputs = spec.inputs.iter();
+    let content = Content {
+        inputs: inputs
+            .map(|(path, cid)| (path.clone(), tools.inputs.path(cid)))
+            .collect(),
+        checkpoint: checkpoint.map(|checkpoint| tools.inputs.path(&checkpoint.cid)),
+    };
+    let started = bench.sandbox.start_with(&spec, &terms, &content, made);
+    match started.await {
         Ok(_) => tools.tell(lease, News::Started).await,
         Err(error) => tools.failed(lease, error).await,
     }
@@ -149,44 +182,12 @@ pub(super) async fn collect(
     }
 }
 
-/// Sends until the marketplace has everything; the fence, the owner or the renter ends it otherwise.
-pub(super) async fn upload(tools: &Tools, lease: LeaseId, outputs: Vec<Output>, from: PathBuf) {
-    let mut session = tools.session.clone();
-    for (index, output) in outputs.iter().enumerate() {
-        let file = crate::sandbox::sealed_file(&from, index);
-        let mut pause = Duration::from_millis(500);
-        loop {
-            let open = match session.wait_for(Option::is_some).await {
-                Ok(open) => open.clone(),
-                Err(_) => return,
-            };
-            let Some(open) = open else { continue };
-            match tools.market.put_blob(&open, &output.cid, &file).await {
-                Ok(_) => break,
-                Err(error) if error.may_pass() => {
-                    tracing::info!(%lease, %error, "an output could not be sent yet");
-                    tokio::time::sleep(pause).await;
-                    pause = (pause * 2).min(Duration::from_secs(10));
-                }
-                Err(error) => {
-                    let news = News::Failed {
-                        code: EndCode::OutputRefused,
-                        message: format!("The output {} could not be sent: {error}", output.path),
-                    };
-                    return tools.tell(lease, news).await;
-                }
-            }
-        }
-    }
-    tools.tell(lease, News::Uploaded).await;
-}
-
 pub(super) async fn remove(
     tools: &Tools,
     bench: &Bench,
     lease: LeaseId,
     running: Option<JoinHandle<()>>,
-    out: &Path,
+    folders: [PathBuf; 2],
 ) {
     if let Some(mut running) = running
         && tokio::time::timeout(LOG_PATIENCE, &mut running)
@@ -196,12 +197,17 @@ pub(super) async fn remove(
         running.abort();
     }
     let news = match bench.sandbox.remove(&lease).await {
-        Ok(()) => match std::fs::remove_dir_all(out) {
-            Err(error) if error.kind() != std::io::ErrorKind::NotFound => News::NotYet {
-                message: format!("{}: {error}", out.display()),
-            },
-            _ => News::Removed,
-        },
+        Ok(()) => {
+            let left = folders.iter().find_map(|folder| {
+                let error = std::fs::remove_dir_all(folder).err()?;
+                let gone = error.kind() == std::io::ErrorKind::NotFound;
+                (!gone).then(|| format!("{}: {error}", folder.display()))
+            });
+            match left {
+                Some(message) => News::NotYet { message },
+                None => News::Removed,
+            }
+        }
         Err(error) => not_yet(&lease, "be removed", &error),
     };
     tools.tell(lease, news).await;

@@ -190,6 +190,8 @@ impl Daemon {
                         .ending
                         .clone()
                         .filter(|_| lease.state().is_over_for_rig()),
+                    checkpoint: lease.checkpoint.clone(),
+                    transfer: self.work.transfer(lease.id()),
                 })
                 .collect(),
             commands_seen: self.memory.commands_seen,

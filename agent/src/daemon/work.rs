@@ -1,7 +1,9 @@
 //! Carries effects out, each as a task of its own, and brings the news back. Doing one twice does no harm.
 
 use super::machine::Machine;
-use super::{hand_back, job_log, steps};
+use super::transfers::Transfers;
+use super::{hand_back, job_log, send, steps};
+use crate::inputs::InputStore;
 use crate::market::HttpMarket;
 use crate::rehearsal;
 use crate::sandbox::{Sandbox, SandboxError};
@@ -13,7 +15,7 @@ use std::time::Duration;
 use sublet_core::event::{GpuNews, News};
 use sublet_core::{Effect, Event};
 use sublet_protocol::ids::{GpuId, LeaseId, RigId};
-use sublet_protocol::lease::EndCode;
+use sublet_protocol::lease::{EndCode, Transfer};
 use sublet_protocol::offer::{HostLimits, SandboxFacts};
 use sublet_protocol::session::Session;
 use tokio::sync::{mpsc, watch};
@@ -26,6 +28,10 @@ pub struct Tools {
     pub rig: RigId,
     /// Where a lease's log and sealed outputs lie, one folder each.
     pub jobs: PathBuf,
+    /// Files that jobs read, by their CID.
+    pub inputs: InputStore,
+    /// What is on its way.
+    pub transfers: Transfers,
     /// Where outputs and logs go.
     pub market: Arc<HttpMarket>,
     /// The session in force.
@@ -53,6 +59,7 @@ enum Kind {
     /// Freezing, thawing, interrupting: the newest word counts.
     Hold,
     Stop,
+    Save,
     Collect,
     Upload,
 }
@@ -80,6 +87,11 @@ impl Work {
         job_log::tail(&self.folder(lease), lines)
     }
 
+    /// What is on its way for a lease, in bytes.
+    pub fn transfer(&self, lease: &LeaseId) -> Option<Transfer> {
+        self.tools.transfers.of(lease)
+    }
+
     fn folder(&self, lease: &LeaseId) -> PathBuf {
         self.tools.jobs.join(lease.as_str())
     }
@@ -97,15 +109,24 @@ impl Work {
             return self.without_engine(effect);
         };
         match effect {
-            Effect::Pull { lease, spec } => {
+            Effect::Pull {
+                lease,
+                spec,
+                checkpoint,
+            } => {
                 self.start(lease.clone(), Kind::Pull, async move {
-                    steps::pull(&tools, &bench, lease, spec).await
+                    steps::pull(&tools, &bench, lease, spec, checkpoint).await
                 });
             }
-            Effect::Start { lease, spec, gpus } => {
+            Effect::Start {
+                lease,
+                spec,
+                gpus,
+                checkpoint,
+            } => {
                 let ours = machine.ours.clone();
                 self.start(lease.clone(), Kind::Start, async move {
-                    steps::start(&tools, &bench, lease, spec, gpus, &ours).await;
+                    steps::start(&tools, &bench, lease, spec, gpus, checkpoint, &ours).await;
                 });
             }
             Effect::Watch { lease } => {
@@ -140,12 +161,24 @@ impl Work {
                         Kind::Pull,
                         Kind::Start,
                         Kind::Hold,
+                        Kind::Save,
                         Kind::Collect,
                         Kind::Upload,
                     ],
                 );
                 self.start(lease.clone(), Kind::Stop, async move {
                     steps::kill(&tools, &bench, lease).await
+                });
+            }
+            Effect::Save {
+                lease,
+                spec,
+                used_ms,
+                last,
+            } => {
+                let folder = self.folder(&lease).join("keep");
+                self.start(lease.clone(), Kind::Save, async move {
+                    send::save(&tools, &bench, lease, spec, used_ms, last, folder).await;
                 });
             }
             Effect::Collect { lease, spec } => {
@@ -157,18 +190,24 @@ impl Work {
             Effect::Upload { lease, outputs } => {
                 let from = self.folder(&lease).join("out");
                 self.start(lease.clone(), Kind::Upload, async move {
-                    steps::upload(&tools, lease, outputs, from).await
+                    send::upload(&tools, lease, outputs, from).await
                 });
             }
             Effect::Remove { lease } => {
                 self.abandon(
                     &lease,
-                    &[Kind::Pull, Kind::Start, Kind::Collect, Kind::Upload],
+                    &[
+                        Kind::Pull,
+                        Kind::Start,
+                        Kind::Save,
+                        Kind::Collect,
+                        Kind::Upload,
+                    ],
                 );
                 let watching = self.tasks.remove(&(lease.clone(), Kind::Watch));
-                let out = self.folder(&lease).join("out");
+                let folders = ["out", "keep"].map(|name| self.folder(&lease).join(name));
                 self.start(lease.clone(), Kind::Stop, async move {
-                    steps::remove(&tools, &bench, lease, watching, &out).await
+                    steps::remove(&tools, &bench, lease, watching, folders).await
                 });
             }
             Effect::AwaitFree { .. }
@@ -198,11 +237,19 @@ impl Work {
             }
             Effect::Freeze { lease } => (lease, News::FreezeFailed { message: away() }),
             Effect::Interrupt { lease, .. } => (lease, News::GraceOver),
+            // The one before it stands.
+            Effect::Save { lease, last, .. } => (
+                lease,
+                News::Saved {
+                    checkpoint: None,
+                    last,
+                },
+            ),
             Effect::Upload { lease, outputs } => {
                 // Sealed files need no engine.
                 let (tools, from) = (self.tools.clone(), self.folder(&lease).join("out"));
                 self.start(lease.clone(), Kind::Upload, async move {
-                    steps::upload(&tools, lease, outputs, from).await
+                    send::upload(&tools, lease, outputs, from).await
                 });
                 return;
             }

@@ -2,16 +2,14 @@
 
 use super::error::MarketError;
 use super::http::{self, Call, Patience};
-use super::{BlobSent, Known, Market};
+use super::{BlobBytes, BlobSent, Known, Market};
 use crate::rehearsal;
-use bytes::Bytes;
 use ed25519_dalek::SigningKey;
-use futures_util::StreamExt;
-use reqwest::{Method, RequestBuilder, header};
+use reqwest::{Method, RequestBuilder};
 use serde::de::DeserializeOwned;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use sublet_protocol::blob::BlobId;
 use sublet_protocol::heartbeat::{CommandBatch, Heartbeat, HeartbeatReply};
@@ -20,19 +18,15 @@ use sublet_protocol::keys::{RigKey, rig_id};
 use sublet_protocol::offer::Offer;
 use sublet_protocol::renter::{LogAppend, LogPosition};
 use sublet_protocol::session::{Challenge, ChallengeRequest, Session, SessionRequest};
-use tokio_util::io::ReaderStream;
 use url::Url;
-
-/// Bytes handed to the socket at a time when a file is sent.
-const CHUNK: usize = 64 * 1024;
 
 /// A marketplace that speaks protocol v1 over HTTP.
 #[derive(Debug, Clone)]
 pub struct HttpMarket {
     base: Url,
-    shown: String,
+    pub(super) shown: String,
     client: reqwest::Client,
-    patience: Patience,
+    pub(super) patience: Patience,
 }
 
 impl HttpMarket {
@@ -67,12 +61,12 @@ impl HttpMarket {
         self.client.request(method, url)
     }
 
-    fn of(&self, session: &Session, method: Method, path: &[&str]) -> RequestBuilder {
+    pub(super) fn of(&self, session: &Session, method: Method, path: &[&str]) -> RequestBuilder {
         // `bearer_auth` marks the header as sensitive, so it is not printed.
         self.request(method, path).bearer_auth(&session.token)
     }
 
-    fn call(&self, what: &'static str, limit: Duration) -> Call<'_> {
+    pub(super) fn call(&self, what: &'static str, limit: Duration) -> Call<'_> {
         Call {
             what,
             url: &self.shown,
@@ -80,7 +74,7 @@ impl HttpMarket {
         }
     }
 
-    async fn send(
+    pub(super) async fn send(
         &self,
         call: Call<'_>,
         request: RequestBuilder,
@@ -91,7 +85,7 @@ impl HttpMarket {
         sent.map_err(|error| call.failed(error))
     }
 
-    async fn ask<T: DeserializeOwned>(
+    pub(super) async fn ask<T: DeserializeOwned>(
         &self,
         call: Call<'_>,
         request: RequestBuilder,
@@ -102,70 +96,6 @@ impl HttpMarket {
     async fn tell(&self, call: Call<'_>, request: RequestBuilder) -> Result<(), MarketError> {
         call.accepted(self.send(call, request).await?).await?;
         Ok(())
-    }
-
-    async fn has_blob(&self, session: &Session, path: &[&str]) -> Result<bool, MarketError> {
-        let call = self.call("a question for a blob", self.patience.answer);
-        let answer = self
-            .send(call, self.of(session, Method::HEAD, path))
-            .await?;
-        // An answer to HEAD has no body, so a refusal cannot say why: the PUT that follows will.
-        Ok(answer.status().is_success())
-    }
-
-    pub(super) async fn upload(
-        &self,
-        session: &Session,
-        path: &[&str],
-        file: &Path,
-    ) -> Result<(), MarketError> {
-        let unreadable = |source| MarketError::File {
-            path: file.to_owned(),
-            source,
-        };
-        let source = tokio::fs::File::open(file).await.map_err(unreadable)?;
-        let length = source.metadata().await.map_err(unreadable)?.len();
-        let moved = Arc::new(AtomicU64::new(0));
-        let counter = moved.clone();
-        let chunks = ReaderStream::with_capacity(source, CHUNK).map(
-            move |chunk: Result<Bytes, std::io::Error>| {
-                counter.fetch_add(1, Ordering::Relaxed);
-                chunk
-            },
-        );
-        let request = self
-            .of(session, Method::PUT, path)
-            .header(header::CONTENT_TYPE, "application/octet-stream")
-            .header(header::CONTENT_LENGTH, length)
-            .body(reqwest::Body::wrap_stream(chunks));
-        let call = self.call("an upload", self.patience.stall);
-        let send = async {
-            rehearsal::outside("market", call.what, "asked");
-            let answer = request.send().await.map_err(|error| call.failed(error))?;
-            rehearsal::outside("market", call.what, "answered");
-            call.accepted(answer).await?;
-            Ok(())
-        };
-        tokio::select! {
-            done = send => done,
-            () = stalled(&moved, self.patience.stall) => Err(MarketError::TooSlow {
-                url: self.shown.clone(),
-                after: self.patience.stall,
-            }),
-        }
-    }
-}
-
-/// Returns once `moved` has stood still for `limit`.
-async fn stalled(moved: &AtomicU64, limit: Duration) {
-    let mut last = moved.load(Ordering::Relaxed);
-    loop {
-        tokio::time::sleep(limit).await;
-        let now = moved.load(Ordering::Relaxed);
-        if now == last {
-            return;
-        }
-        last = now;
     }
 }
 
@@ -244,14 +174,22 @@ impl Market for HttpMarket {
         session: &Session,
         blob: &BlobId,
         file: &Path,
+        sent: &Arc<AtomicU64>,
     ) -> Result<BlobSent, MarketError> {
-        let cid = blob.to_string();
-        let path = ["blobs", cid.as_str()];
-        if self.has_blob(session, &path).await? {
-            return Ok(BlobSent::AlreadyThere);
-        }
-        self.upload(session, &path, file).await?;
-        Ok(BlobSent::Now)
+        self.put(session, blob, file, sent).await
+    }
+
+    async fn blob_length(&self, session: &Session, blob: &BlobId) -> Result<u64, MarketError> {
+        self.length(session, blob).await
+    }
+
+    async fn get_blob(
+        &self,
+        session: &Session,
+        blob: &BlobId,
+        from: u64,
+    ) -> Result<BlobBytes, MarketError> {
+        self.get(session, blob, from).await
     }
 }
 

@@ -6,6 +6,9 @@ use super::{BlobSent, HttpMarket, Known, Market, MarketError, Patience};
 use axum::http::StatusCode;
 use axum::response::IntoResponse;
 use ed25519_dalek::SigningKey;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use sublet_protocol::blob::BlobId;
 use sublet_protocol::heartbeat::Heartbeat;
@@ -209,22 +212,78 @@ async fn a_blob_is_sent_once_and_checked_by_the_other_side() {
     std::fs::write(&file, &bytes).unwrap();
     let blob = BlobId::of(&bytes);
 
-    let sent = market.put_blob(&session, &blob, &file).await.unwrap();
-    assert_eq!(sent, BlobSent::Now);
+    let moved = Arc::new(AtomicU64::new(0));
+    let put = |blob: BlobId, file: PathBuf| {
+        let (market, session, moved) = (market.clone(), session.clone(), moved.clone());
+        async move { market.put_blob(&session, &blob, &file, &moved).await }
+    };
+    assert_eq!(put(blob, file.clone()).await.unwrap(), BlobSent::Now);
     assert_eq!(fake.seen().blobs[&blob.to_string()], bytes);
-    let sent = market.put_blob(&session, &blob, &file).await.unwrap();
-    assert_eq!(sent, BlobSent::AlreadyThere);
+    assert_eq!(moved.load(Ordering::Relaxed), 300_000);
+    let again = put(blob, file.clone()).await.unwrap();
+    assert_eq!(again, BlobSent::AlreadyThere);
     assert_eq!(fake.seen().uploads, 1);
 
     let other = BlobId::of(b"other bytes");
-    let error = market.put_blob(&session, &other, &file).await.unwrap_err();
+    let error = put(other, file.clone()).await.unwrap_err();
     assert_eq!(error.code(), Some(ProblemCode::CidMismatch));
-    let missing = folder.path().join("none");
-    let error = market
-        .put_blob(&session, &other, &missing)
-        .await
-        .unwrap_err();
+    let error = put(other, folder.path().join("none")).await.unwrap_err();
     assert!(matches!(error, MarketError::File { .. }), "{error}");
+}
+
+#[tokio::test]
+async fn an_upload_goes_on_where_it_broke_off_and_begins_anew_where_that_was_spoiled() {
+    let fake = Fake::start().await;
+    let market = HttpMarket::new(&fake.url()).unwrap();
+    let session = session(&fake).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("picture");
+    let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
+    std::fs::write(&file, &bytes).unwrap();
+    let blob = BlobId::of(&bytes);
+    let whole = bytes.len();
+    for (kept, sent) in [
+        (bytes[..200_000].to_vec(), whole - 200_000),
+        // All of it came, and nobody gave it its name.
+        (bytes.clone(), 1),
+        (vec![9; 200_000], 2 * whole - 200_000),
+    ] {
+        {
+            let mut seen = fake.seen();
+            seen.blobs.clear();
+            seen.uploaded = 0;
+            seen.parts.insert(blob.to_string(), kept);
+        }
+        let moved = Arc::new(AtomicU64::new(0));
+        let put = market.put_blob(&session, &blob, &file, &moved).await;
+        assert_eq!(put.unwrap(), BlobSent::Now);
+        assert_eq!(fake.seen().uploaded, sent);
+        assert_eq!(fake.seen().blobs[&blob.to_string()], bytes);
+        assert_eq!(moved.load(Ordering::Relaxed), 300_000);
+    }
+}
+
+#[tokio::test]
+async fn a_blob_comes_from_where_it_is_wanted() {
+    let fake = Fake::start().await;
+    let market = HttpMarket::new(&fake.url()).unwrap();
+    let session = session(&fake).await.unwrap();
+    let bytes: Vec<u8> = (0..300_000_u32).map(|n| (n % 251) as u8).collect();
+    let blob = BlobId::of(&bytes);
+    fake.seen().blobs.insert(blob.to_string(), bytes.clone());
+    assert_eq!(market.blob_length(&session, &blob).await.unwrap(), 300_000);
+    for from in [0, 250_000] {
+        let mut coming = market.get_blob(&session, &blob, from).await.unwrap();
+        assert_eq!((coming.from, coming.length), (from, 300_000));
+        let mut came = Vec::new();
+        while let Some(piece) = coming.next().await.unwrap() {
+            came.extend_from_slice(&piece);
+        }
+        assert_eq!(came, bytes[from as usize..]);
+    }
+    let unknown = BlobId::of(b"unknown");
+    let error = market.blob_length(&session, &unknown).await.unwrap_err();
+    assert_eq!(error.code(), Some(ProblemCode::NotFound));
 }
 
 #[tokio::test]
@@ -243,7 +302,7 @@ async fn an_upload_that_stands_still_is_given_up() {
     file.as_file().set_len(64 << 20).unwrap();
     let path = ["blobs", "any"];
     let error = market
-        .upload(&session, &path, file.path())
+        .upload(&session, &path, file.path(), 0, &Arc::default())
         .await
         .unwrap_err();
     assert!(matches!(error, MarketError::TooSlow { .. }), "{error}");

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
-use sublet_protocol::blob::BlobId;
+use sublet_protocol::blob::{BlobId, UploadPosition};
 use sublet_protocol::heartbeat::{Command, CommandBatch, Heartbeat, HeartbeatReply};
 use sublet_protocol::keys::{RigKey, rig_id};
 use sublet_protocol::money::BasisPoints;
@@ -33,6 +33,10 @@ pub(super) struct Seen {
     pub log: String,
     pub blobs: BTreeMap<String, Vec<u8>>,
     pub uploads: usize,
+    /// Bytes of all of them.
+    pub uploaded: usize,
+    /// What is kept of uploads that broke off.
+    pub parts: BTreeMap<String, Vec<u8>>,
     pub user_agents: Vec<String>,
     pub commands: Vec<Command>,
     /// Changes each session before it is sent.
@@ -147,6 +151,7 @@ fn router(seen: Shared) -> Router {
         .route("/v1/rigs/{rig}/commands", get(commands))
         .route("/v1/rigs/{rig}/leases/{lease}/logs", post(log))
         .route("/v1/blobs/{cid}", get(blob).put(put_blob))
+        .route("/v1/blobs/{cid}/upload", get(upload_position))
         .with_state(seen)
 }
 
@@ -273,10 +278,26 @@ async fn blob(State(seen): State<Shared>, headers: HeaderMap, Path(cid): Path<St
     if let Some(answer) = turned_away(&seen, "blob", &headers) {
         return answer;
     }
-    match seen.blobs.get(&cid) {
-        Some(bytes) => bytes.clone().into_response(),
-        None => problem(ProblemCode::NotFound),
+    let Some(bytes) = seen.blobs.get(&cid) else {
+        return problem(ProblemCode::NotFound);
+    };
+    let asked = headers.get("range").map(|range| range.to_str().unwrap());
+    let from = asked.and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-'));
+    match from.map(|from| from.parse::<usize>().unwrap()) {
+        None => bytes.clone().into_response(),
+        Some(from) => {
+            let range = format!("bytes {from}-{}/{}", bytes.len() - 1, bytes.len());
+            let head = [("content-range", range)];
+            (StatusCode::PARTIAL_CONTENT, head, bytes[from..].to_vec()).into_response()
+        }
     }
+}
+
+async fn upload_position(State(seen): State<Shared>, Path(cid): Path<String>) -> Response {
+    let kept = seen.lock().unwrap().parts.get(&cid).map_or(0, Vec::len);
+    json(&UploadPosition {
+        next_offset: kept as u64,
+    })
 }
 
 async fn put_blob(
@@ -290,9 +311,17 @@ async fn put_blob(
         return answer;
     }
     seen.uploads += 1;
-    if BlobId::of(&bytes).to_string() != cid {
+    seen.uploaded += bytes.len();
+    let mut whole = seen.parts.remove(&cid).unwrap_or_default();
+    let part = headers
+        .get("content-range")
+        .map(|part| part.to_str().unwrap());
+    let from = part.and_then(|part| part.strip_prefix("bytes ")?.split_once('-'));
+    whole.truncate(from.map_or(0, |(from, _)| from.parse().unwrap()));
+    whole.extend_from_slice(&bytes);
+    if BlobId::of(&whole).to_string() != cid {
         return problem(ProblemCode::CidMismatch);
     }
-    seen.blobs.insert(cid, bytes.to_vec());
+    seen.blobs.insert(cid, whole);
     StatusCode::CREATED.into_response()
 }

@@ -1,10 +1,13 @@
 //! A marketplace in memory at the trait's edge, so that the link's story can be told with the clock held still.
 
 use super::fake::{reply, session_for};
-use super::{BlobSent, Known, LeaseStand, Link, LinkEvent, Market, MarketError, Outbound};
+use super::{
+    BlobBytes, BlobSent, Known, LeaseStand, Link, LinkEvent, Market, MarketError, Outbound,
+};
 use ed25519_dalek::SigningKey;
 use std::collections::VecDeque;
 use std::path::Path;
+use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 use sublet_protocol::blob::BlobId;
@@ -51,6 +54,8 @@ pub(super) fn stand(state: LeaseState, used_ms: u64) -> LeaseStand {
         used_ms,
         progress_permille: None,
         ending: None,
+        checkpoint: None,
+        transfer: None,
     }
 }
 
@@ -155,7 +160,21 @@ impl Market for InMemory {
         Err(refused(ProblemCode::NotFound))
     }
 
-    async fn put_blob(&self, _: &Session, _: &BlobId, _: &Path) -> Result<BlobSent, MarketError> {
+    async fn put_blob(
+        &self,
+        _: &Session,
+        _: &BlobId,
+        _: &Path,
+        _: &Arc<AtomicU64>,
+    ) -> Result<BlobSent, MarketError> {
+        Err(refused(ProblemCode::NotFound))
+    }
+
+    async fn blob_length(&self, _: &Session, _: &BlobId) -> Result<u64, MarketError> {
+        Err(refused(ProblemCode::NotFound))
+    }
+
+    async fn get_blob(&self, _: &Session, _: &BlobId, _: u64) -> Result<BlobBytes, MarketError> {
         Err(refused(ProblemCode::NotFound))
     }
 }

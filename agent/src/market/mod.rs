@@ -4,6 +4,7 @@
 //! session alive, heartbeats, and brings in commands; the daemon feeds it [`Outbound`] snapshots and acts on its
 //! [`LinkEvent`]s. Logs and blobs are sent by the daemon's own tasks, with the session that the link hands out.
 
+mod blobs;
 mod client;
 mod error;
 mod http;
@@ -29,6 +30,8 @@ pub use outbound::{LeaseStand, Outbound};
 use ed25519_dalek::SigningKey;
 use std::future::Future;
 use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 use sublet_protocol::blob::BlobId;
 use sublet_protocol::heartbeat::{CommandBatch, Heartbeat, HeartbeatReply};
@@ -78,13 +81,42 @@ pub trait Market: Send + Sync + 'static {
         part: &LogAppend,
     ) -> impl Future<Output = Result<LogPosition, MarketError>> + Send;
 
-    /// Sends a file's bytes, unless the marketplace holds them already. Memory use does not grow with the file.
+    /// Sends a file's bytes, unless the marketplace holds them already; from where an earlier try broke off, if it kept
+    /// that. `sent` is told how many bytes are there or on their way. Memory use does not grow with the file.
     fn put_blob(
         &self,
         session: &Session,
         blob: &BlobId,
         file: &Path,
+        sent: &Arc<AtomicU64>,
     ) -> impl Future<Output = Result<BlobSent, MarketError>> + Send;
+
+    /// The length of a blob that this rig may fetch.
+    fn blob_length(
+        &self,
+        session: &Session,
+        blob: &BlobId,
+    ) -> impl Future<Output = Result<u64, MarketError>> + Send;
+
+    /// A blob's bytes from byte `from` on, which is less than its length, or 0. They are not checked here.
+    fn get_blob(
+        &self,
+        session: &Session,
+        blob: &BlobId,
+        from: u64,
+    ) -> impl Future<Output = Result<BlobBytes, MarketError>> + Send;
+}
+
+/// A blob on its way here, piece by piece.
+#[derive(Debug)]
+pub struct BlobBytes {
+    /// Where its bytes begin: never after what was asked for, perhaps before.
+    pub from: u64,
+    /// How long the whole blob is.
+    pub length: u64,
+    answer: Option<reqwest::Response>,
+    url: String,
+    patience: Duration,
 }
 
 /// How a blob got to the marketplace.

@@ -4,7 +4,7 @@ use ed25519_dalek::SigningKey;
 use sublet_protocol::gpu::Telemetry;
 use sublet_protocol::heartbeat::{Heartbeat, LeaseReport};
 use sublet_protocol::ids::LeaseId;
-use sublet_protocol::lease::{Ending, LeaseState};
+use sublet_protocol::lease::{Checkpoint, Ending, LeaseState, Transfer};
 use sublet_protocol::offer::{GpuOffer, HostLimits, Offer, SandboxFacts};
 use sublet_protocol::reason::{Reason, RigState};
 use sublet_protocol::session::Session;
@@ -46,6 +46,10 @@ pub struct LeaseStand {
     pub progress_permille: Option<u16>,
     /// How it ended, once it did.
     pub ending: Option<Ending>,
+    /// The newest checkpoint that the marketplace holds.
+    pub checkpoint: Option<Checkpoint>,
+    /// What is on its way for it.
+    pub transfer: Option<Transfer>,
 }
 
 impl Outbound {
@@ -60,7 +64,10 @@ impl Outbound {
         };
         let news = |stand: &LeaseStand| {
             !told.leases.iter().any(|old| {
-                old.lease == stand.lease && old.state == stand.state && old.ending == stand.ending
+                old.lease == stand.lease
+                    && old.state == stand.state
+                    && old.ending == stand.ending
+                    && old.checkpoint == stand.checkpoint
             })
         };
         self.state != told.state
@@ -104,6 +111,8 @@ impl Outbound {
             ),
             progress_permille: stand.progress_permille,
             ending: stand.ending.clone(),
+            checkpoint: stand.checkpoint.clone(),
+            transfer: stand.transfer,
         };
         Heartbeat {
             epoch: session.epoch,

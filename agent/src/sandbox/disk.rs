@@ -4,9 +4,9 @@
 //! more went than a job may have, the job's volume is measured, and only a job that has it is ended.
 
 use super::names;
-use super::outputs::Archive;
+use super::pipe::Archive;
 use super::socket::SILENCE;
-use super::volume::PREPARED;
+use super::volume::KEPT;
 use super::{Sandbox, SandboxError};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -162,8 +162,14 @@ impl Sandbox {
 
     /// Fails where the reserve has been reached.
     pub(super) fn check_reserve(&self) -> Result<(), SandboxError> {
+        self.check_room(0)
+    }
+
+    /// Fails where so many bytes would reach into the reserve.
+    pub(super) fn check_room(&self, bytes: u64) -> Result<(), SandboxError> {
+        let least = self.disk.reserve_bytes.saturating_add(bytes);
         match self.free() {
-            Some(free) if free.bytes < self.disk.reserve_bytes => Err(SandboxError::DiskReserved {
+            Some(free) if free.bytes < least => Err(SandboxError::DiskReserved {
                 free_bytes: free.bytes,
                 reserve_bytes: self.disk.reserve_bytes,
             }),
@@ -269,14 +275,14 @@ impl Sandbox {
         }
     }
 
-    /// Reads what lies in a job's volume, as an archive of the container that prepared it: the job's own would be
-    /// locked for as long. Stops where it is more than `most`. A job without outputs has no volume, and holds
-    /// nothing.
+    /// Reads what lies in the volumes that a job writes, as an archive of the container that prepared them: the job's
+    /// own would be locked for as long. Stops where it is more than `most`. A job that keeps nothing has no volume, and
+    /// holds nothing.
     async fn measure(&self, lease: &LeaseId, most: Room) -> Result<Measured, SandboxError> {
         let (sender, receiver) = mpsc::channel(4);
         let counting = tokio::task::spawn_blocking(move || count(Archive::new(receiver), most));
         let sent = self
-            .send_archive(&names::preparer(lease), PREPARED, sender)
+            .send_archive(&names::preparer(lease), KEPT, sender)
             .await;
         let counted = counting.await.map_err(|stopped| SandboxError::Other {
             what: "read where the outputs lie",

@@ -104,6 +104,18 @@ pub enum SandboxError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// A checkpoint cannot be taken.
+    #[error("the checkpoint is not kept: {why}")]
+    CheckpointRefused {
+        /// Too large, too many files, or never still.
+        why: String,
+    },
+    /// A checkpoint changed while it was read.
+    #[error("the checkpoint changed while it was read: {why}")]
+    CheckpointChanged {
+        /// What was noticed.
+        why: String,
+    },
     /// A job wrote more to where its outputs lie than it may.
     #[error(
         "the job was stopped: it wrote more than the {bytes} bytes or {files} files that this rig leaves it on the disk"
@@ -147,7 +159,10 @@ impl SandboxError {
         match self {
             Self::ImageNotFound { .. } => EndCode::ImageNotFound,
             Self::ImageTampered { .. } => EndCode::ImageTampered,
-            Self::OutputRefused { .. } | Self::DiskExceeded { .. } => EndCode::OutputRefused,
+            Self::OutputRefused { .. }
+            | Self::CheckpointRefused { .. }
+            | Self::CheckpointChanged { .. }
+            | Self::DiskExceeded { .. } => EndCode::OutputRefused,
             Self::NotAccepted { .. } | Self::DeviceUnavailable { .. } => EndCode::NotAccepted,
             Self::CannotStart { .. } => EndCode::JobFailed,
             Self::DockerUnavailable { .. }

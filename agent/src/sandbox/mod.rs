@@ -5,6 +5,7 @@
 //! done is left as it is.
 
 mod cache;
+mod content;
 mod disk;
 mod error;
 mod facts;
@@ -12,10 +13,12 @@ mod images;
 mod logs;
 mod names;
 mod outputs;
+mod pipe;
 mod profile;
 mod remains;
 mod run;
 mod seccomp;
+mod sift;
 mod socket;
 mod start;
 mod volume;
@@ -23,6 +26,7 @@ mod volume;
 #[cfg(test)]
 mod tests;
 
+pub use content::{Content, SealedCheckpoint};
 pub use disk::DiskLimits;
 pub use error::SandboxError;
 pub use facts::HostCapacity;

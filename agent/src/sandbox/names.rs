@@ -15,10 +15,14 @@ pub(super) const ROLE: &str = "sublet.role";
 pub(super) enum Role {
     /// The renter's container.
     Job,
-    /// A container that is never started; through it the outputs' volume gets its owner.
+    /// A container that is never started; through it volumes get their owner, and are filled and read.
     Prepare,
     /// The volume that holds the outputs.
     Outputs,
+    /// The volume that holds the inputs.
+    Inputs,
+    /// The volume that holds what the job goes on from.
+    Checkpoint,
 }
 
 impl Role {
@@ -27,6 +31,8 @@ impl Role {
             Self::Job => "job",
             Self::Prepare => "prepare",
             Self::Outputs => "outputs",
+            Self::Inputs => "inputs",
+            Self::Checkpoint => "checkpoint",
         }
     }
 }
@@ -36,7 +42,7 @@ pub(super) fn container(lease: &LeaseId) -> String {
     format!("sublet-{lease}")
 }
 
-/// The container that prepares the volume.
+/// The container that prepares the volumes.
 pub(super) fn preparer(lease: &LeaseId) -> String {
     format!("sublet-{lease}-prepare")
 }
@@ -44,6 +50,16 @@ pub(super) fn preparer(lease: &LeaseId) -> String {
 /// The volume that holds the outputs.
 pub(super) fn volume(lease: &LeaseId) -> String {
     format!("sublet-{lease}-out")
+}
+
+/// The volume that holds the inputs.
+pub(super) fn input_volume(lease: &LeaseId) -> String {
+    format!("sublet-{lease}-in")
+}
+
+/// The volume that holds what the job goes on from.
+pub(super) fn checkpoint_volume(lease: &LeaseId) -> String {
+    format!("sublet-{lease}-checkpoint")
 }
 
 /// The labels of a thing.

@@ -2,6 +2,7 @@
 //! nor name, nor length.
 
 use super::names;
+use super::pipe::Archive;
 use super::socket::SILENCE;
 use super::{Sandbox, SandboxError};
 use bollard::query_parameters::DownloadFromContainerOptionsBuilder;
@@ -151,7 +152,7 @@ fn refused(path: &str, why: impl Into<String>) -> SandboxError {
     }
 }
 
-fn disk(path: &Path, source: std::io::Error) -> SandboxError {
+pub(super) fn disk(path: &Path, source: std::io::Error) -> SandboxError {
     SandboxError::Disk {
         path: path.to_owned(),
         source,
@@ -233,37 +234,6 @@ fn unwelcome(kind: tar::EntryType) -> Option<&'static str> {
     }
 }
 
-/// The archive's bytes as they arrive; its end where the sender is gone.
-pub(super) struct Archive {
-    pieces: mpsc::Receiver<Bytes>,
-    piece: Bytes,
-}
-
-impl Archive {
-    pub(super) fn new(pieces: mpsc::Receiver<Bytes>) -> Self {
-        Self {
-            pieces,
-            piece: Bytes::new(),
-        }
-    }
-}
-
-impl Read for Archive {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        while self.piece.is_empty() {
-            match self.pieces.blocking_recv() {
-                Some(piece) => self.piece = piece,
-                None => return Ok(0),
-            }
-        }
-        let taken = self.piece.split_to(buffer.len().min(self.piece.len()));
-        for (to, from) in buffer.iter_mut().zip(&taken) {
-            *to = *from;
-        }
-        Ok(taken.len())
-    }
-}
-
 /// A fresh file for this user only; an earlier try's is replaced, never written through.
 fn create(file: &Path) -> std::io::Result<std::fs::File> {
     match std::fs::remove_file(file) {
@@ -277,7 +247,7 @@ fn create(file: &Path) -> std::io::Result<std::fs::File> {
     options.open(file)
 }
 
-fn make_folder(folder: &Path) -> std::io::Result<()> {
+pub(super) fn make_folder(folder: &Path) -> std::io::Result<()> {
     let mut builder = std::fs::DirBuilder::new();
     builder.recursive(true);
     #[cfg(unix)]
@@ -286,7 +256,7 @@ fn make_folder(folder: &Path) -> std::io::Result<()> {
 }
 
 /// Makes the names in a folder last; on Windows they do so by themselves.
-fn sync_folder(folder: &Path) -> std::io::Result<()> {
+pub(super) fn sync_folder(folder: &Path) -> std::io::Result<()> {
     #[cfg(unix)]
     return std::fs::File::open(folder)?.sync_all();
     #[cfg(windows)]

@@ -71,7 +71,7 @@ pub fn profile(
             init: Some(true),
             tmpfs: Some(scratch_folders(spec, scratch, image_volumes)?),
             shm_size: Some(signed(scratch)),
-            mounts: outputs(spec, terms)?,
+            mounts: mounts(spec, terms)?,
             memory: Some(signed(memory)),
             // The same as memory: no swap.
             memory_swap: Some(signed(memory)),
@@ -185,45 +185,69 @@ fn scratch_folders(
                 "its image declares the volume `{folder}`, which is not a plain absolute path"
             ));
         }
-        if spec.output_folder() != Some(folder) {
+        if !spec.folders().iter().any(|(_, ours)| *ours == folder) {
             folders.insert(folder.to_owned(), options.clone());
         }
     }
     Ok(folders)
 }
 
-/// The volume that the outputs are kept in, where there are any.
-fn outputs(spec: &JobSpec, terms: &SandboxTerms) -> Result<Option<Vec<Mount>>, SandboxError> {
-    let Some(folder) = spec.output_folder() else {
-        return Ok(None);
-    };
-    let misplaced = spec.outputs.iter().find(|path| {
-        !is_clean(path) || path.rsplit_once('/').map(|(parent, _)| parent) != Some(folder)
+/// The volumes of the job, each in a folder of its own. What the renter's parser let through is checked again: a
+/// marketplace could send what no parser passed.
+fn mounts(spec: &JobSpec, terms: &SandboxTerms) -> Result<Option<Vec<Mount>>, SandboxError> {
+    let files = [
+        (
+            "output",
+            spec.output_folder(),
+            Vec::from_iter(&spec.outputs),
+        ),
+        ("input", spec.input_folder(), spec.inputs.keys().collect()),
+    ];
+    for (what, folder, paths) in files {
+        let misplaced = paths.into_iter().find(|path| {
+            !is_clean(path) || path.rsplit_once('/').map(|(parent, _)| parent) != folder
+        });
+        if let Some(path) = misplaced {
+            return refuse(format!(
+                "the {what} `{path}` is not an absolute path in the same folder as the others"
+            ));
+        }
+    }
+    for (what, folder) in spec.folders() {
+        let top = folder.split('/').nth(1).unwrap_or_default();
+        let system = ["", "proc", "sys", "dev", "etc", "tmp", "run"].contains(&top);
+        if system || !is_clean(folder) {
+            return refuse(format!(
+                "{what} cannot lie in `{folder}/`; a folder such as /out will do"
+            ));
+        }
+    }
+    if let Some((one, other)) = spec.overlap() {
+        return refuse(format!("its {one} and its {other} share a folder"));
+    }
+    let lease = &terms.lease;
+    let volumes = spec.folders().into_iter().map(|(what, folder)| {
+        let (role, volume, read_only) = match what {
+            "inputs" => (Role::Inputs, names::input_volume(lease), true),
+            "checkpoint" => (Role::Checkpoint, names::checkpoint_volume(lease), false),
+            _ => (Role::Outputs, names::volume(lease), false),
+        };
+        Mount {
+            typ: Some(MountType::VOLUME),
+            source: Some(volume),
+            target: Some(folder.to_owned()),
+            read_only: Some(read_only),
+            volume_options: Some(MountVolumeOptions {
+                // Else the image's own folder would set who may write there.
+                no_copy: Some(true),
+                labels: Some(names::labels(&terms.rig, lease, role)),
+                ..MountVolumeOptions::default()
+            }),
+            ..Mount::default()
+        }
     });
-    if let Some(path) = misplaced {
-        return refuse(format!(
-            "the output `{path}` is not an absolute path in the same folder as the others"
-        ));
-    }
-    let top = folder.split('/').nth(1).unwrap_or_default();
-    if ["", "proc", "sys", "dev", "etc", "tmp", "run"].contains(&top) {
-        return refuse(format!(
-            "outputs cannot lie in `{folder}/`; a folder such as /out will do"
-        ));
-    }
-    Ok(Some(vec![Mount {
-        typ: Some(MountType::VOLUME),
-        source: Some(names::volume(&terms.lease)),
-        target: Some(folder.to_owned()),
-        read_only: Some(false),
-        volume_options: Some(MountVolumeOptions {
-            // Else the image's own folder would set who may write there.
-            no_copy: Some(true),
-            labels: Some(names::labels(&terms.rig, &terms.lease, Role::Outputs)),
-            ..MountVolumeOptions::default()
-        }),
-        ..Mount::default()
-    }]))
+    let volumes: Vec<Mount> = volumes.collect();
+    Ok((!volumes.is_empty()).then_some(volumes))
 }
 
 fn is_clean(path: &str) -> bool {

@@ -79,7 +79,7 @@ impl Sandbox {
         Ok(found.into_values().collect())
     }
 
-    /// Removes a lease's container and volume, outputs with it. Absent is fine.
+    /// Removes a lease's containers and volumes, outputs with them. Absent is fine.
     ///
     /// # Errors
     /// [`SandboxError::DockerUnavailable`], [`SandboxError::Timeout`], [`SandboxError::Other`] where Docker will not
@@ -87,12 +87,19 @@ impl Sandbox {
     pub async fn remove(&self, lease: &LeaseId) -> Result<(), SandboxError> {
         self.remove_container(&names::container(lease)).await?;
         self.remove_container(&names::preparer(lease)).await?;
-        let volume = names::volume(lease);
-        until_gone("remove the outputs", || {
-            self.docker
-                .remove_volume(&volume, None::<RemoveVolumeOptions>)
-        })
-        .await
+        let volumes = [
+            ("remove the outputs", names::volume(lease)),
+            ("remove the inputs", names::input_volume(lease)),
+            ("remove the checkpoint", names::checkpoint_volume(lease)),
+        ];
+        for (what, volume) in volumes {
+            let remove = || {
+                self.docker
+                    .remove_volume(&volume, None::<RemoveVolumeOptions>)
+            };
+            until_gone(what, remove).await?;
+        }
+        Ok(())
     }
 
     /// Removes everything of a rig: for uninstalling, and for tests.

@@ -3,7 +3,7 @@
 use super::names::{self, LEASE, RIG};
 use super::run::{state_of, time};
 use super::socket::{ACT, ASK, within};
-use super::{Sandbox, SandboxError, SandboxTerms, profile};
+use super::{Content, Sandbox, SandboxError, SandboxTerms, profile};
 use bollard::models::{ContainerCreateBody, ContainerInspectResponse};
 use bollard::query_parameters::{
     CreateContainerOptionsBuilder, InspectContainerOptions, StartContainerOptions,
@@ -34,17 +34,20 @@ impl Sandbox {
         spec: &JobSpec,
         terms: &SandboxTerms,
     ) -> Result<StartedAt, SandboxError> {
-        self.start_telling(spec, terms, |_| {}).await
+        self.start_with(spec, terms, &Content::default(), |_| {})
+            .await
     }
 
-    /// As [`Sandbox::start`], and tells the container's full id before it runs.
+    /// As [`Sandbox::start`], with what the job finds in its folders; and tells the container's full id before it runs.
     ///
     /// # Errors
-    /// Those of [`Sandbox::start`].
-    pub async fn start_telling(
+    /// Those of [`Sandbox::start`]; [`SandboxError::Disk`] where what it shall find cannot be read,
+    /// [`SandboxError::DiskReserved`] where there is no room for it.
+    pub async fn start_with(
         &self,
         spec: &JobSpec,
         terms: &SandboxTerms,
+        content: &Content,
         made_as: impl FnOnce(&str),
     ) -> Result<StartedAt, SandboxError> {
         match self.inspect(&terms.lease).await {
@@ -55,14 +58,16 @@ impl Sandbox {
                     return Ok(started);
                 }
                 // Made before a crash, which the preparing of its volume may not have survived.
-                self.prepare_volume(spec, terms).await?;
+                self.prepare_volumes(spec, terms, content).await?;
             }
             Err(SandboxError::Gone { .. }) => {
                 self.check_reserve()?;
                 // Nothing is made for a job that cannot be.
                 let body = self.body(spec, terms).await?;
-                let (made, prepared) =
-                    tokio::join!(self.create(terms, body), self.prepare_volume(spec, terms));
+                let (made, prepared) = tokio::join!(
+                    self.create(terms, body),
+                    self.prepare_volumes(spec, terms, content)
+                );
                 made_as(&made?);
                 prepared?;
             }

@@ -2,12 +2,13 @@
 
 use super::Mirror;
 use crate::secret::Token;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 use sublet_protocol::gpu::Telemetry;
-use sublet_protocol::ids::{GpuId, RigId};
+use sublet_protocol::ids::{GpuId, LeaseId, RigId};
 use sublet_protocol::keys::RigKey;
+use sublet_protocol::lease::Transfer;
 use sublet_protocol::money::MicroUsd;
 use sublet_protocol::offer::Offer;
 use sublet_protocol::reason::RigState;
@@ -40,6 +41,8 @@ pub struct Live {
     pub state: Option<RigState>,
     /// Its last readings.
     pub gpus: Vec<Telemetry>,
+    /// What is on its way for its leases.
+    pub transfers: BTreeMap<LeaseId, Transfer>,
     /// What it sells.
     pub offer: Option<Offer>,
     /// GPUs on which it still runs a lease that is closed here: it was told to stop, and has not yet.

@@ -1,6 +1,6 @@
 //! Words for jobs and leases: the same sentence wherever one is shown.
 
-use sublet_protocol::lease::LeaseState;
+use sublet_protocol::lease::{LeaseState, Transfer, TransferKind};
 use sublet_protocol::renter::{JobState, JobView, LeaseView};
 
 /// A shape and a word for a job's state.
@@ -101,16 +101,35 @@ fn because(job: &JobView) -> String {
 
 /// What a lease's state means, while one waits for it.
 pub fn step(lease: &LeaseView) -> String {
+    match &lease.transfer {
+        Some(transfer) => format!("{}: {}", stage(lease), moving(transfer)),
+        None => stage(lease),
+    }
+}
+
+/// "inputs, 12.0 MB of 1.4 GB".
+pub fn moving(transfer: &Transfer) -> String {
+    let what = match transfer.what {
+        TransferKind::Image => "image",
+        TransferKind::Inputs => "inputs",
+        TransferKind::Outputs => "outputs",
+        TransferKind::Checkpoint => "checkpoint",
+    };
+    let (done, total) = (bytes(transfer.done_bytes), bytes(transfer.total_bytes));
+    format!("{what}, {done} of {total}")
+}
+
+fn stage(lease: &LeaseView) -> String {
     let on = lease.gpus.join(", ");
     match lease.state {
         LeaseState::Offered => format!("offered to {} ({on}) at {}", lease.rig, lease.price),
         LeaseState::Accepted => format!("{} took it", lease.rig),
-        LeaseState::Pulling => "the image is on its way".into(),
+        LeaseState::Pulling => "what it needs is on its way".into(),
         LeaseState::Starting => "the container is being made".into(),
         LeaseState::Running => format!("running on {on}"),
         LeaseState::Paused => "paused; this time is not billed".into(),
         LeaseState::Reclaiming => "being stopped".into(),
-        LeaseState::Uploading => "outputs are on their way".into(),
+        LeaseState::Uploading => "what it made is on its way".into(),
         LeaseState::Finished => "done; the outputs are being checked".into(),
         LeaseState::Verified | LeaseState::Settled => "settled".into(),
         LeaseState::Failed => "ended without success".into(),

@@ -196,7 +196,7 @@ async fn resume(
 }
 
 /// The CID and length of a file; nothing where there is none.
-async fn digest(path: &Path) -> std::io::Result<Option<(BlobId, u64)>> {
+pub(super) async fn digest(path: &Path) -> std::io::Result<Option<(BlobId, u64)>> {
     let mut file = match tokio::fs::File::open(path).await {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
         other => other?,

@@ -14,6 +14,9 @@ const WAIT_MS: u64 = 20_000;
 pub struct Logs {
     /// Which job
     job: JobId,
+    /// Of which lease; the newest one's where it is not named
+    #[arg(long)]
+    lease: Option<LeaseId>,
     /// Go on until the job is over
     #[arg(long, short)]
     follow: bool,
@@ -27,7 +30,7 @@ pub struct Logs {
 impl Logs {
     pub async fn run(self) -> Result<(), CliError> {
         let client = Client::new(&self.access)?;
-        let (mut lease, mut offset) = (None, 0);
+        let (mut lease, mut offset) = (self.lease.clone(), 0);
         loop {
             let chunk = self.ask(&client, lease.as_ref(), offset).await?;
             if lease.is_none()

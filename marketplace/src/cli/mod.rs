@@ -6,6 +6,7 @@ mod client;
 mod describe;
 mod fetch;
 mod import;
+mod inputs;
 mod logs;
 mod ps;
 mod say;
@@ -197,7 +198,7 @@ async fn run(command: Command) -> Result<(), CliError> {
         Command::Serve(serve) => serve.run().await,
         Command::Topup(topup) => topup.run().await,
         Command::Submit(submit) => submit.run().await,
-        Command::Validate(validate) => validate.run(),
+        Command::Validate(validate) => validate.run().await,
         Command::Import(import) => import.run(),
         Command::Schema => import::schema(),
         Command::Ps(ps) => ps.run().await,

@@ -1,7 +1,7 @@
 //! `submit` and `validate`: a job file goes to the marketplace, or is only read.
 
 use super::client::Client;
-use super::{Access, CliError, describe, say};
+use super::{Access, CliError, describe, inputs, say};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use reqwest::Method;
@@ -39,16 +39,18 @@ pub struct Validate {
     json: bool,
 }
 
-fn read(file: &Path) -> Result<(String, JobSpec), CliError> {
+/// The job file as the marketplace is to have it, what it says, and the files of this machine that it names.
+async fn read(file: &Path) -> Result<(String, JobSpec, Vec<inputs::Local>), CliError> {
     let text = std::fs::read_to_string(file).map_err(CliError::failed(file.display()))?;
+    let (text, locals) = inputs::found(file, &text).await?;
     let spec = sublet_protocol::job::parse(&text)
         .map_err(|error| CliError::Failed(format!("{}: {error}", file.display())))?;
-    Ok((text, spec))
+    Ok((text, spec, locals))
 }
 
 impl Validate {
-    pub fn run(self) -> Result<(), CliError> {
-        let (_, spec) = read(&self.file)?;
+    pub async fn run(self) -> Result<(), CliError> {
+        let (_, spec, _) = read(&self.file).await?;
         if self.json {
             return say::json(&spec);
         }
@@ -62,6 +64,9 @@ impl Validate {
             spec.max_price,
             describe::duration(spec.deadline_ms)
         ))?;
+        for (path, cid) in &spec.inputs {
+            say::line(format_args!("It reads {path}, which is {cid}."))?;
+        }
         say::hint(format_args!(
             "Next: sublet-market submit {} --wait",
             self.file.display()
@@ -72,8 +77,9 @@ impl Validate {
 
 impl Submit {
     pub async fn run(self) -> Result<(), CliError> {
-        let (text, spec) = read(&self.file)?;
+        let (text, spec, locals) = read(&self.file).await?;
         let client = Client::new(&self.access)?;
+        inputs::upload(&client, &locals).await?;
         let request = client
             .request(Method::POST, "/v1/jobs")
             .header("content-type", "application/yaml")

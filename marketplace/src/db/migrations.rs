@@ -93,4 +93,23 @@ pub const STEPS: &[&str] = &[
         PRIMARY KEY (entry, account)
     ) STRICT, WITHOUT ROWID;
     ",
+    // 2: inputs that renters upload, and what a job goes on from
+    r"
+    CREATE TABLE renter_blobs (
+        cid     TEXT NOT NULL,
+        renter  TEXT NOT NULL REFERENCES renters(id),
+        bytes   INTEGER NOT NULL,
+        PRIMARY KEY (cid, renter)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX renter_blobs_by_renter ON renter_blobs(renter);
+    -- What the rig of a lease may fetch while it is open.
+    CREATE TABLE lease_inputs (
+        lease  TEXT NOT NULL REFERENCES leases(id),
+        cid    TEXT NOT NULL,
+        bytes  INTEGER NOT NULL,
+        PRIMARY KEY (lease, cid)
+    ) STRICT, WITHOUT ROWID;
+    CREATE INDEX lease_inputs_by_cid ON lease_inputs(cid);
+    ALTER TABLE leases ADD COLUMN checkpoint TEXT;
+    ",
 ];

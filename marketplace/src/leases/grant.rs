@@ -1,7 +1,7 @@
 //! Granting: a lease is written, its first money set aside and the command queued, in one transaction that looks
 //! again at everything that may have changed since the match was made.
 
-use super::{Lease, LeasedGpu, command, report};
+use super::{Lease, LeasedGpu, command, content, report};
 use crate::db::Tx;
 use crate::fault::Fault;
 use crate::jobs;
@@ -91,9 +91,11 @@ pub async fn grant(
         charge: Charge::default(),
         progress: None,
         ending: None,
+        checkpoint: None,
         closed: false,
     };
     lease.insert(tx).await?;
+    let checkpoint = content::hand_over(tx, &lease, &spec).await?;
     let first = terms.raise(0, ahead_ms, MicroUsd::ZERO, free);
     report::set_aside(tx, &mut lease, first, now_ms).await?;
     lease.save(tx).await?;
@@ -106,6 +108,7 @@ pub async fn grant(
             price: terms.price,
             fee,
             funded_ms: lease.funded_ms(),
+            checkpoint,
         }),
     };
     command(tx, &lease.rig, &lease.id, &action).await?;

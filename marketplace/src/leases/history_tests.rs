@@ -272,6 +272,8 @@ fn said(lease: &LeaseId, state: LeaseState, used_ms: u64, code: EndCode) -> Leas
             message: String::new(),
             outputs: Vec::new(),
         }),
+        checkpoint: None,
+        transfer: None,
     }
 }
 

@@ -1,6 +1,7 @@
 //! A lease: one job on one rig for a while. Its row, what may follow what, and every change that it goes through.
 
 pub mod close;
+mod content;
 pub mod grant;
 pub mod report;
 pub mod stale;
@@ -15,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use sqlx::SqliteConnection;
 use sublet_protocol::heartbeat::Action;
 use sublet_protocol::ids::{GpuId, JobId, LeaseId, RenterId, RigId};
-use sublet_protocol::lease::{Ending, LeaseState};
+use sublet_protocol::lease::{Checkpoint, Ending, LeaseState};
 use sublet_protocol::money::{BasisPoints, HourlyPrice, MicroUsd};
 use sublet_protocol::voucher::VoucherLine;
 
@@ -59,6 +60,8 @@ pub struct Lease {
     pub progress: Option<u16>,
     /// How it ended.
     pub ending: Option<Ending>,
+    /// The newest checkpoint of it that is here.
+    pub checkpoint: Option<Checkpoint>,
     /// Settled: nothing of it changes any more, and nothing is set aside for it.
     pub closed: bool,
 }
@@ -83,6 +86,7 @@ struct Row {
     fee: i64,
     progress: Option<i64>,
     ending: Option<String>,
+    checkpoint: Option<String>,
     closed: bool,
 }
 
@@ -121,6 +125,7 @@ impl TryFrom<Row> for Lease {
                 fee: MicroUsd(to_u64(row.fee)?),
             },
             ending: row.ending.as_deref().map(from_json).transpose()?,
+            checkpoint: row.checkpoint.as_deref().map(from_json).transpose()?,
             closed: row.closed,
         })
     }
@@ -222,7 +227,7 @@ impl Lease {
     pub async fn save(&self, tx: &mut Tx) -> Result<(), Fault> {
         sqlx::query(
             "UPDATE leases SET state = ?, ended_ms = ?, used_ms = ?, reserved = ?, paid_ms = ?, gross = ?, fee = ?,
-             progress = ?, ending = ?, closed = ? WHERE id = ?",
+             progress = ?, ending = ?, checkpoint = ?, closed = ? WHERE id = ?",
         )
         .bind(to_word(&self.state)?)
         .bind(self.ended_ms.map(to_db).transpose()?)
@@ -233,6 +238,7 @@ impl Lease {
         .bind(to_db(self.charge.fee.0)?)
         .bind(self.progress)
         .bind(self.ending.as_ref().map(to_json).transpose()?)
+        .bind(self.checkpoint.as_ref().map(to_json).transpose()?)
         .bind(self.closed)
         .bind(self.id.as_str())
         .execute(&mut tx.conn)

@@ -3,7 +3,7 @@
 //! A report is taken whole or not at all. A refused one changes nothing of its lease, and nothing of the others.
 
 use super::transition::may_follow;
-use super::{Lease, close};
+use super::{Lease, close, content};
 use crate::db::Tx;
 use crate::fault::Fault;
 use crate::ledger::book::{self, Account, Entry, Kind};
@@ -139,6 +139,7 @@ pub async fn take(
     lease.state = report.state;
     lease.used_ms = report.usage.used_ms;
     lease.progress = report.progress_permille.or(lease.progress);
+    content::keep(tx, &mut lease, report.checkpoint.as_ref()).await?;
     if !over {
         // Before the charge: then the line and the funding of one reply agree, and a repeat changes nothing.
         raise(tx, &mut lease, rules, now_ms).await?;

@@ -252,6 +252,7 @@ mod tests {
                 message: String::new(),
                 outputs: Vec::new(),
             }),
+            checkpoint: None,
             closed: true,
         }
     }

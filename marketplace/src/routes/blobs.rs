@@ -1,63 +1,74 @@
 //! `/v1/blobs/{cid}`: bytes by their hash, in and out, with ranges.
 
-use super::auth::{Caller, RigCaller};
+use super::auth::Caller;
 use super::extract::PathOf;
 use crate::app::{App, Shared};
 use crate::blobs::range::{Wanted, wanted};
+use crate::blobs::{Uploader, known};
 use crate::fault::Fault;
 use crate::leases::{Lease, close};
 use crate::store::{to_db, to_id, to_u64};
+use axum::Json;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, Response, StatusCode, header};
 use futures_util::FutureExt;
-use sublet_protocol::blob::BlobId;
+use sublet_protocol::blob::{BlobId, UploadPosition};
 use sublet_protocol::ids::LeaseId;
 use sublet_protocol::lease::LeaseState;
 use sublet_protocol::problem::{Problem, ProblemCode};
 use tokio::io::{AsyncReadExt, AsyncSeekExt};
 use tokio_util::io::ReaderStream;
 
-/// Uploads a blob. The bytes are checked against the CID while they stream; others are refused with
-/// `cid_mismatch` and nothing is kept. Sending the same again changes nothing.
+/// The most that one renter's own uploads may take, in bytes.
+const RENTERS_BYTES: u64 = 256 << 30;
+
+/// Uploads a blob, or the rest of one: `Content-Range: bytes FROM-LAST/LENGTH` goes on with an upload that broke off.
+/// The bytes are checked against the CID while they stream; others are refused with `cid_mismatch` and nothing is
+/// kept. Sending the same again changes nothing.
 #[utoipa::path(put, path = "/v1/blobs/{cid}", tag = "blobs",
     request_body(content = Vec<u8>, content_type = "application/octet-stream"),
-    params(("cid" = BlobId, Path, description = "CIDv1, raw, sha2-256")), security(("rig" = [])),
+    params(("cid" = BlobId, Path, description = "CIDv1, raw, sha2-256"),
+        ("content-range" = Option<String>, Header, description = "`bytes FROM-LAST/LENGTH`, where the upload goes on")),
+    security(("rig" = []), ("renter" = [])),
     responses((status = 204, description = "It is here"),
         (status = "default", body = Problem, content_type = "application/problem+json")))]
 pub async fn put_blob(
     State(app): State<Shared>,
-    RigCaller(rig): RigCaller,
+    caller: Caller,
     PathOf(cid): PathOf<BlobId>,
     request: Request,
 ) -> Result<StatusCode, Fault> {
-    let id = rig.id.clone();
-    let held: Option<i64> = sqlx::query_scalar("SELECT 1 FROM leases WHERE rig = ? LIMIT 1")
-        .bind(id.as_str())
-        .fetch_optional(&app.readers)
-        .await?;
-    if held.is_none() {
-        return Err(Fault::refused(
-            ProblemCode::Forbidden,
-            "Only a rig that holds or held a lease may upload.",
-        ));
-    }
-    let announced = request
-        .headers()
-        .get(header::CONTENT_LENGTH)
-        .and_then(|value| value.to_str().ok()?.parse().ok());
-    app.blobs.check_length(announced.unwrap_or(0))?;
+    let (announced, from) = extent(request.headers())?;
+    let length = announced.unwrap_or(0).saturating_add(from);
+    app.blobs.check_length(length)?;
+    may_upload(&app, &caller, length).await?;
     let bytes = app
         .blobs
-        .take(&cid, request.into_body().into_data_stream())
+        .take(
+            &cid,
+            uploader(&caller),
+            from,
+            request.into_body().into_data_stream(),
+        )
         .await?;
     let now = crate::clock::now_ms();
+    let query = match &caller {
+        Caller::Rig(_) => "INSERT OR IGNORE INTO blobs (cid, rig, bytes) VALUES (?, ?, ?)",
+        Caller::Renter(_) => {
+            "INSERT OR IGNORE INTO renter_blobs (cid, renter, bytes) VALUES (?, ?, ?)"
+        }
+    };
+    let whose = match &caller {
+        Caller::Rig(rig) => rig.id.to_string(),
+        Caller::Renter(renter) => renter.to_string(),
+    };
     app.db
         .change(move |tx| {
             async move {
-                sqlx::query("INSERT OR IGNORE INTO blobs (cid, rig, bytes) VALUES (?, ?, ?)")
+                sqlx::query(query)
                     .bind(cid.to_string())
-                    .bind(id.as_str())
+                    .bind(whose)
                     .bind(to_db(bytes)?)
                     .execute(&mut tx.conn)
                     .await?;
@@ -68,6 +79,88 @@ pub async fn put_blob(
         })
         .await?;
     Ok(StatusCode::NO_CONTENT)
+}
+
+/// Says how much of an upload that broke off is kept here, so that it can go on from there.
+#[utoipa::path(get, path = "/v1/blobs/{cid}/upload", tag = "blobs",
+    params(("cid" = BlobId, Path, description = "CIDv1, raw, sha2-256")),
+    security(("rig" = []), ("renter" = [])),
+    responses((status = 200, body = UploadPosition),
+        (status = "default", body = Problem, content_type = "application/problem+json")))]
+pub async fn upload_position(
+    State(app): State<Shared>,
+    caller: Caller,
+    PathOf(cid): PathOf<BlobId>,
+) -> Result<Json<UploadPosition>, Fault> {
+    let next_offset = match known_length(&app, &caller, &cid).await? {
+        Some(length) => length,
+        None => app.blobs.position(&cid, uploader(&caller)).await?,
+    };
+    Ok(Json(UploadPosition { next_offset }))
+}
+
+fn uploader(caller: &Caller) -> Uploader<'_> {
+    match caller {
+        Caller::Rig(rig) => Uploader::Rig(rig.id.as_str()),
+        Caller::Renter(renter) => Uploader::Renter(renter.as_str()),
+    }
+}
+
+/// How long a part is said to be, and where it begins.
+fn extent(headers: &HeaderMap) -> Result<(Option<u64>, u64), Fault> {
+    let header = |name| headers.get(name)?.to_str().ok();
+    let announced = header(header::CONTENT_LENGTH).and_then(|text| text.parse().ok());
+    let from = match header(header::CONTENT_RANGE) {
+        None => 0,
+        Some(text) => begins_at(text).ok_or_else(|| {
+            let detail = "`Content-Range` is written as bytes FROM-LAST/LENGTH";
+            Fault::refused(ProblemCode::BadRequest, detail)
+        })?,
+    };
+    Ok((announced, from))
+}
+
+/// Where a part begins, by its `Content-Range`.
+fn begins_at(text: &str) -> Option<u64> {
+    let (range, length) = text.trim().strip_prefix("bytes ")?.split_once('/')?;
+    let (from, last) = range.split_once('-')?;
+    let (from, last): (u64, u64) = (from.parse().ok()?, last.parse().ok()?);
+    let fits = length == "*" || length.parse::<u64>().ok()?.checked_sub(1)? == last;
+    (from <= last && fits).then_some(from)
+}
+
+async fn may_upload(app: &App, caller: &Caller, length: u64) -> Result<(), Fault> {
+    match caller {
+        Caller::Rig(rig) => {
+            let held: Option<i64> =
+                sqlx::query_scalar("SELECT 1 FROM leases WHERE rig = ? LIMIT 1")
+                    .bind(rig.id.as_str())
+                    .fetch_optional(&app.readers)
+                    .await?;
+            if held.is_some() {
+                return Ok(());
+            }
+            let detail = "Only a rig that holds or held a lease may upload.";
+            Err(Fault::refused(ProblemCode::Forbidden, detail))
+        }
+        Caller::Renter(renter) => {
+            let has: i64 = sqlx::query_scalar(
+                "SELECT coalesce(sum(bytes), 0) FROM renter_blobs WHERE renter = ?",
+            )
+            .bind(renter.as_str())
+            .fetch_one(&app.readers)
+            .await?;
+            if to_u64(has)?.saturating_add(length) <= RENTERS_BYTES {
+                return Ok(());
+            }
+            Err(Fault::refused(
+                ProblemCode::TooLarge,
+                format!(
+                    "Your uploads would take more than the {RENTERS_BYTES} bytes that they may."
+                ),
+            ))
+        }
+    }
 }
 
 /// A rig may have said its last word before its last upload: such leases are looked at again.
@@ -89,7 +182,9 @@ async fn settle_what_waited(tx: &mut crate::db::Tx, cid: &BlobId, now: u64) -> R
     Ok(())
 }
 
-/// Downloads a blob, or a range of it. For the renter whose job made it, and for rigs that uploaded it.
+/// Downloads a blob, or a range of it.
+///
+/// For whoever uploaded it, the renter whose job made it, and rigs whose open lease needs it.
 #[utoipa::path(get, path = "/v1/blobs/{cid}", tag = "blobs",
     params(("cid" = BlobId, Path, description = "CIDv1, raw, sha2-256"),
         ("range" = Option<String>, Header, description = "`bytes=from-`, `bytes=from-to` or `bytes=-last`")),
@@ -182,23 +277,42 @@ fn beyond(length: u64) -> Response<Body> {
 
 /// The blob's length, if the caller may know of it.
 async fn length_for(app: &App, caller: &Caller, cid: &BlobId) -> Result<u64, Fault> {
-    let query = match caller {
-        Caller::Rig(rig) => sqlx::query_scalar("SELECT bytes FROM blobs WHERE cid = ? AND rig = ?")
-            .bind(cid.to_string())
-            .bind(rig.id.to_string()),
-        Caller::Renter(renter) => sqlx::query_scalar(
-            "SELECT b.bytes FROM blobs b WHERE b.cid = ? AND EXISTS (
-                SELECT 1 FROM lease_outputs o JOIN leases l ON l.id = o.lease
-                WHERE o.cid = b.cid AND l.renter = ?) LIMIT 1",
-        )
-        .bind(cid.to_string())
-        .bind(renter.to_string()),
-    };
-    let bytes: Option<i64> = query.fetch_optional(&app.readers).await?;
-    to_u64(bytes.ok_or_else(|| {
+    known_length(app, caller, cid).await?.ok_or_else(|| {
         Fault::refused(
             ProblemCode::NotFound,
             format!("There is no blob {cid} of yours here."),
         )
-    })?)
+    })
+}
+
+async fn known_length(app: &App, caller: &Caller, cid: &BlobId) -> Result<Option<u64>, Fault> {
+    let mut conn = app.readers.acquire().await?;
+    match caller {
+        Caller::Rig(rig) => known::by_rig(&mut conn, &rig.id, cid).await,
+        Caller::Renter(renter) => known::by_renter(&mut conn, renter, cid).await,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::begins_at;
+
+    #[test]
+    fn a_part_says_where_it_begins() {
+        for (text, from) in [
+            ("bytes 0-9/10", Some(0)),
+            ("bytes 4-9/10", Some(4)),
+            ("bytes 4-9/*", Some(4)),
+            // Its end is not the blob's.
+            ("bytes 4-8/10", None),
+            ("bytes 9-4/10", None),
+            ("bytes */10", None),
+            ("bytes 4-/10", None),
+            ("lines 0-9/10", None),
+            ("bytes 0-0/0", None),
+            ("", None),
+        ] {
+            assert_eq!(begins_at(text), from, "{text}");
+        }
+    }
 }

@@ -204,15 +204,19 @@ async fn view(app: &App, conn: &mut SqliteConnection, job: Job) -> Result<JobVie
 }
 
 fn lease_view(app: &App, lease: Lease) -> LeaseView {
-    let telemetry = app
+    let rig = app
         .board
         .rig(&lease.rig)
-        .filter(|_| !lease.state.is_over_for_rig())
-        .and_then(|rig| {
-            let first = lease.gpus.first()?;
+        .filter(|_| !lease.state.is_over_for_rig());
+    let (telemetry, transfer) = match rig {
+        None => (None, None),
+        Some(rig) => {
             let live = rig.live();
-            live.gpus.iter().find(|t| t.gpu == first.id).cloned()
-        });
+            let first = lease.gpus.first();
+            let reading = first.and_then(|first| live.gpus.iter().find(|t| t.gpu == first.id));
+            (reading.cloned(), live.transfers.get(&lease.id).copied())
+        }
+    };
     LeaseView {
         lease: lease.id,
         rig: lease.rig,
@@ -224,5 +228,7 @@ fn lease_view(app: &App, lease: Lease) -> LeaseView {
         progress_permille: lease.progress,
         telemetry,
         ending: lease.ending,
+        checkpoint: lease.checkpoint,
+        transfer,
     }
 }

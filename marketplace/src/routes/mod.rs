@@ -39,6 +39,7 @@ pub fn router(app: Shared) -> Router {
                 .head(blobs::head_blob)
                 .layer(DefaultBodyLimit::disable()),
         )
+        .route("/v1/blobs/{cid}/upload", get(blobs::upload_position))
         .route("/v1/jobs", post(jobs::submit_job).get(jobs::list_jobs))
         .route(
             "/v1/jobs/{job}",

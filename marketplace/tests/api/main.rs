@@ -11,6 +11,7 @@
 mod blobs;
 mod cancelling;
 mod command_line;
+mod content;
 mod database;
 mod errors;
 mod heartbeats;

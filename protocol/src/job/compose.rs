@@ -4,7 +4,7 @@
 use super::file::{File, Service};
 use super::place::{JobError, at, check_length, from_reader};
 use super::scalar::Scalar;
-use super::{GpuNeed, ImageRef, JobSpec, outputs, quantity};
+use super::{GpuNeed, ImageRef, JobSpec, checkpoint, inputs, outputs, quantity};
 use crate::money::{HourlyPrice, MicroUsd};
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
@@ -66,7 +66,7 @@ impl Service {
             .0
             .parse()
             .map_err(|e: crate::money::AmountError| at(max_price, e.to_string()))?;
-        Ok(JobSpec {
+        let spec = JobSpec {
             name: name.to_owned(),
             image,
             command: self.command.clone(),
@@ -110,9 +110,17 @@ impl Service {
                 Some(retries) => in_range(retries.value, 0, 100, "retries", "0 to 100")
                     .map_err(|e| at(retries, e))?,
             },
-            outputs: match &self.sublet.value.outputs {
+            inputs: match &sublet.inputs {
+                None => BTreeMap::new(),
+                Some(inputs) => inputs::checked(inputs)?,
+            },
+            outputs: match &sublet.outputs {
                 None => Vec::new(),
                 Some(outputs) => outputs::checked(outputs)?,
+            },
+            checkpoint: match &sublet.checkpoint {
+                None => None,
+                Some(plan) => Some(checkpoint::checked(plan)?),
             },
             reclaim_grace_ms: quantity_at(&sublet.reclaim_grace, 0, |text| {
                 in_range(
@@ -123,7 +131,16 @@ impl Service {
                     "0s to 10m",
                 )
             })?,
-        })
+        };
+        match spec.overlap() {
+            None => Ok(spec),
+            Some((one, other)) => Err(at(
+                &self.sublet,
+                format!(
+                    "`{one}` and `{other}` need folders of their own: each gets its own folder, and none may lie in another's"
+                ),
+            )),
+        }
     }
 
     fn environment(&self) -> Result<BTreeMap<String, String>, JobError> {

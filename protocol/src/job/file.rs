@@ -1,5 +1,6 @@
 //! The shape of a job file: which keys there are, and what kind of value each has.
 
+use super::inputs::Written;
 use super::refused::{
     Build, CapAdd, Devices, GroupAdd, Ipc, Later, NetworkMode, Networks, Pid, Ports, Privileged,
     Runtime, SecurityOpt, Sysctls, User, UsernsMode, Uts, Volumes,
@@ -107,9 +108,16 @@ pub(super) struct Sublet {
     pub outputs: Option<Spanned<Vec<String>>>,
     pub reclaim_grace: Option<Spanned<Scalar>>,
     pub network: Option<Spanned<String>>,
-    pub inputs: Option<Later>,
-    pub checkpoint: Option<Later>,
+    pub inputs: Option<Written>,
+    pub checkpoint: Option<Spanned<CheckpointKeys>>,
     pub verify: Option<Later>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct CheckpointKeys {
+    pub folder: Spanned<String>,
+    pub interval: Option<Spanned<Scalar>>,
 }
 
 #[derive(Deserialize)]

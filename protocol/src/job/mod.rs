@@ -1,8 +1,11 @@
 //! What a renter wants run: a subset of Compose with one service, read with line and column in every error.
 
+mod checkpoint;
 mod compose;
 mod file;
+mod folders;
 mod image;
+mod inputs;
 mod outputs;
 mod place;
 mod quantity;
@@ -11,12 +14,15 @@ mod scalar;
 mod schema;
 mod sdl;
 
+pub use checkpoint::CheckpointPlan;
 pub use compose::parse;
 pub use image::{ImageError, ImageRef};
+pub use inputs::{LocalInput, local_inputs, with_cids};
 pub use place::JobError;
 pub use schema::SCHEMA;
 pub use sdl::{Imported, import_sdl};
 
+use crate::blob::BlobId;
 use crate::money::HourlyPrice;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -48,18 +54,18 @@ pub struct JobSpec {
     pub deadline_ms: u64,
     /// How often another rig may try after one that could not; 2 by default.
     pub retries: u32,
+    /// Files that the job finds when it starts and cannot change: absolute paths in the container, all in one folder,
+    /// each with its content.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schema(value_type = BTreeMap<String, String>)]
+    pub inputs: BTreeMap<String, BlobId>,
     /// Files to keep, as absolute paths in the container, all in one folder.
     pub outputs: Vec<String>,
+    /// Where it keeps its place, if it does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checkpoint: Option<CheckpointPlan>,
     /// How long it may tidy up when its GPU is taken back, in ms; 0 by default.
     pub reclaim_grace_ms: u64,
-}
-
-impl JobSpec {
-    /// The folder that all outputs lie in: the job's one writable place that is kept.
-    pub fn output_folder(&self) -> Option<&str> {
-        let first = self.outputs.first()?;
-        first.rsplit_once('/').map(|(folder, _)| folder)
-    }
 }
 
 /// What a job needs of GPUs.

@@ -1,5 +1,6 @@
 //! Which outputs a job may name.
 
+use super::folders::{folder_of, is_system};
 use super::place::{JobError, at};
 use serde_saphyr::Spanned;
 
@@ -10,15 +11,7 @@ const MOST: usize = 256;
 pub(super) fn checked(outputs: &Spanned<Vec<String>>) -> Result<Vec<String>, JobError> {
     let mut folder: Option<&str> = None;
     for path in &outputs.value {
-        let clean = path.starts_with('/')
-            && !path.contains('\0')
-            && path[1..]
-                .split('/')
-                .all(|part| !part.is_empty() && part != "." && part != "..");
-        let Some((parent, _)) = path
-            .rsplit_once('/')
-            .filter(|(parent, _)| clean && !parent.is_empty())
-        else {
+        let Some(parent) = folder_of(path) else {
             let what = format!(
                 "`{path}` is not an output; write an absolute path in a folder, such as /out/result.png"
             );
@@ -27,15 +20,7 @@ pub(super) fn checked(outputs: &Spanned<Vec<String>>) -> Result<Vec<String>, Job
         if *folder.get_or_insert(parent) != parent {
             return Err(at(outputs, "all outputs must lie in one folder"));
         }
-        if ["/proc", "/sys", "/dev", "/etc", "/tmp", "/run"]
-            .iter()
-            .any(|p| {
-                parent == *p
-                    || parent
-                        .strip_prefix(p)
-                        .is_some_and(|rest| rest.starts_with('/'))
-            })
-        {
+        if is_system(parent) {
             return Err(at(
                 outputs,
                 format!("outputs cannot lie in `{parent}`; use a folder such as /out"),

@@ -19,7 +19,7 @@ mod tests {
         format!(
             "{}services:\n  a:\n    image: r.example/a@{DIGEST}\n{}    deploy:\n{}      resources:\n{}        \
              limits:\n{}          pids: 64\n        reservations:\n{}          devices:\n            - capabilities: \
-             [gpu]\n{}    x-sublet:\n      max_price_per_hour: 1\n{}      gpu:\n        score_min: 1\n{}",
+             [gpu]\n{}    x-sublet:\n      max_price_per_hour: 1\n{}      gpu:\n        score_min: 1\n{}      checkpoint:\n        folder: /checkpoint\n{}",
             at("file"),
             at("service"),
             at("deploy"),
@@ -29,11 +29,12 @@ mod tests {
             at("device"),
             at("sublet"),
             at("gpu"),
+            at("checkpoint"),
         )
     }
 
     /// The levels, and how far their keys are indented.
-    const LEVELS: [(&str, usize); 9] = [
+    const LEVELS: [(&str, usize); 10] = [
         ("file", 0),
         ("service", 4),
         ("deploy", 6),
@@ -43,6 +44,7 @@ mod tests {
         ("device", 14),
         ("sublet", 6),
         ("gpu", 8),
+        ("checkpoint", 8),
     ];
 
     fn level<'a>(schema: &'a Value, name: &str) -> &'a Value {
@@ -62,7 +64,8 @@ mod tests {
     fn known(name: &str, indent: usize) -> BTreeSet<String> {
         let error = parse(&with_key(name, indent, "no_such_key", "1")).unwrap_err();
         assert!(error.what.contains("no_such_key"), "{name}: {error}");
-        let (_, keys) = error.what.split_once("expected one of ").unwrap();
+        let (_, keys) = error.what.split_once("expected ").unwrap();
+        let keys = keys.trim_start_matches("one of ").replace(" or ", ", ");
         keys.split(", ")
             .map(|key| key.trim_matches('`').to_owned())
             .collect()
@@ -114,6 +117,12 @@ mod tests {
         let demanded = [
             ("service", "image", image.as_str(), ""),
             ("sublet", "max_price_per_hour", price, ""),
+            (
+                "checkpoint",
+                "folder",
+                "        folder: /checkpoint\n",
+                "        interval: 5m\n",
+            ),
             (
                 "device",
                 "capabilities",

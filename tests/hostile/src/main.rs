@@ -13,6 +13,8 @@ mod exhaust;
 #[cfg(target_os = "linux")]
 mod files;
 #[cfg(target_os = "linux")]
+mod keep;
+#[cfg(target_os = "linux")]
 mod kernel;
 #[cfg(target_os = "linux")]
 mod network;
@@ -41,7 +43,8 @@ fn main() -> std::process::ExitCode {
         || kernel::attack(&mut report, attack, rest)
         || network::attack(&mut report, attack, rest)
         || exhaust::attack(&mut report, attack, rest)
-        || outputs::attack(&mut report, attack, rest);
+        || outputs::attack(&mut report, attack, rest)
+        || keep::attack(&mut report, attack, rest);
     if !known {
         println!("there is no attack called {attack}");
         return std::process::ExitCode::FAILURE;

@@ -172,6 +172,8 @@ impl Rig {
                 usage: SignedUsage::new(&self.key, &self.audience, &self.id, lease, used_ms),
                 progress_permille: Some(250),
                 ending: None,
+                checkpoint: None,
+                transfer: None,
             }
         };
         let leases: Vec<_> = self.lease.iter().map(report).collect();

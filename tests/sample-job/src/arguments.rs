@@ -6,9 +6,14 @@ pub const HELP: &str = "\
 Renders a still life at dusk to a PNG file, and says how far it is.
 
   sample-job [--width PIXELS] [--height PIXELS] [--samples PASSES] [--seed NUMBER] [--rest MS] [--out FILE]
+             [--checkpoint FILE] [--checkpoint-passes PASSES]
+  sample-job copy FROM TO
 
 Defaults: --width 1200 --height 800 --samples 80 --seed 1 --rest 0 --out /out/picture.png
 It rests so many milliseconds after each pass. The same arguments give the same bytes, on any machine and any number of processors.
+With --checkpoint it keeps its work in that file, after every 8 passes or as many as are named, and goes on from there
+if the file is of the same picture.
+With copy it renders nothing, and copies a file: an input that becomes an output.
 Exit codes: 0 done, 1 the picture could not be written, 2 bad arguments.
 ";
 
@@ -16,6 +21,17 @@ Exit codes: 0 done, 1 the picture could not be written, 2 bad arguments.
 const LARGEST_SIDE: u32 = 8192;
 const MOST_SAMPLES: u32 = 65_536;
 const LONGEST_REST_MS: u32 = 60_000;
+
+const NAMES: [&str; 8] = [
+    "--width",
+    "--height",
+    "--samples",
+    "--seed",
+    "--rest",
+    "--out",
+    "--checkpoint",
+    "--checkpoint-passes",
+];
 
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Arguments {
@@ -26,6 +42,8 @@ pub struct Arguments {
     /// How long it rests after each pass, in ms: tests need jobs that last and do little.
     pub rest_ms: u32,
     pub out: PathBuf,
+    pub checkpoint: Option<PathBuf>,
+    pub checkpoint_passes: u32,
 }
 
 impl Default for Arguments {
@@ -37,6 +55,8 @@ impl Default for Arguments {
             seed: 1,
             rest_ms: 0,
             out: PathBuf::from("/out/picture.png"),
+            checkpoint: None,
+            checkpoint_passes: 8,
         }
     }
 }
@@ -44,6 +64,7 @@ impl Default for Arguments {
 #[derive(Debug, PartialEq, Eq)]
 pub enum Wish {
     Render(Arguments),
+    Copy { from: PathBuf, to: PathBuf },
     Help,
 }
 
@@ -55,22 +76,24 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Wish, String> {
         if word == "--help" || word == "-h" {
             return Ok(Wish::Help);
         }
+        if word == "copy" {
+            let rest: Vec<String> = words.collect();
+            return match rest.as_slice() {
+                [from, to] => Ok(Wish::Copy {
+                    from: PathBuf::from(from),
+                    to: PathBuf::from(to),
+                }),
+                _ => Err("copy needs two paths after it: from where, and to where.".to_owned()),
+            };
+        }
         let (name, given) = match word.split_once('=') {
             Some((name, value)) => (name.to_owned(), Some(value.to_owned())),
             None => (word, None),
         };
-        if ![
-            "--width",
-            "--height",
-            "--samples",
-            "--seed",
-            "--rest",
-            "--out",
-        ]
-        .contains(&name.as_str())
-        {
+        if !NAMES.contains(&name.as_str()) {
             return Err(format!(
-                "{name} is not an argument of this program. It takes --width, --height, --samples, --seed, --rest and --out."
+                "{name} is not an argument of this program. It takes {}.",
+                NAMES.join(", ")
             ));
         }
         let value = given
@@ -88,6 +111,11 @@ pub fn parse(words: impl IntoIterator<Item = String>) -> Result<Wish, String> {
             "--samples" => wanted.samples = number(1, MOST_SAMPLES)?,
             "--seed" => wanted.seed = number(0, u32::MAX)?,
             "--rest" => wanted.rest_ms = number(0, LONGEST_REST_MS)?,
+            "--checkpoint-passes" => wanted.checkpoint_passes = number(1, MOST_SAMPLES)?,
+            "--checkpoint" if value.is_empty() => {
+                return Err("--checkpoint needs the path of a file.".to_owned());
+            }
+            "--checkpoint" => wanted.checkpoint = Some(PathBuf::from(value)),
             _ if value.is_empty() => return Err("--out needs the path of a file.".to_owned()),
             _ => wanted.out = PathBuf::from(value),
         }
@@ -116,8 +144,18 @@ mod tests {
                 ..Arguments::default()
             }))
         );
+        assert_eq!(
+            read("--checkpoint /keep/film --checkpoint-passes 3"),
+            Ok(Wish::Render(Arguments {
+                checkpoint: Some(PathBuf::from("/keep/film")),
+                checkpoint_passes: 3,
+                ..Arguments::default()
+            }))
+        );
         assert_eq!(read(""), Ok(Wish::Render(Arguments::default())));
         assert_eq!(read("--help"), Ok(Wish::Help));
+        let (from, to) = (PathBuf::from("/in/a"), PathBuf::from("/out/b"));
+        assert_eq!(read("copy /in/a /out/b"), Ok(Wish::Copy { from, to }));
     }
 
     #[test]
@@ -131,6 +169,7 @@ mod tests {
             ("--height", "--height needs a value"),
             ("--fast", "--fast is not an argument"),
             ("--out=", "--out needs the path"),
+            ("copy /in/a", "copy needs two paths"),
         ] {
             let error = read(line).err().unwrap_or_default();
             assert!(error.contains(part), "{line}: {error}");

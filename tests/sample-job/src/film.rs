@@ -16,11 +16,13 @@ const EXPOSURE: f32 = 1.45;
 const WHITE: f32 = 4.0;
 
 pub struct Film {
-    width: u32,
-    height: u32,
-    seed: u32,
-    passes: u32,
-    sums: Vec<Vec3>,
+    pub(crate) width: u32,
+    pub(crate) height: u32,
+    pub(crate) seed: u32,
+    /// How many were added.
+    pub(crate) passes: u32,
+    /// The light of each pixel, of all passes together.
+    pub(crate) sums: Vec<Vec3>,
 }
 
 impl Film {

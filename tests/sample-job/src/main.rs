@@ -2,6 +2,7 @@
 
 mod arguments;
 mod camera;
+mod checkpoint;
 mod film;
 mod geometry;
 mod material;
@@ -29,6 +30,7 @@ const PACE: Duration = Duration::from_secs(1);
 fn main() -> ExitCode {
     let wanted = match arguments::parse(std::env::args().skip(1)) {
         Ok(Wish::Render(wanted)) => wanted,
+        Ok(Wish::Copy { from, to }) => return finish(copy(&from, &to)),
         Ok(Wish::Help) => return finish(say(HELP)),
         Err(why) => {
             complain(&why);
@@ -36,6 +38,18 @@ fn main() -> ExitCode {
         }
     };
     finish(render(&wanted))
+}
+
+fn copy(from: &Path, to: &Path) -> Result<(), String> {
+    let copied = File::open(from).and_then(|mut from| io::copy(&mut from, &mut File::create(to)?));
+    let bytes = copied.map_err(|e| {
+        format!(
+            "{} cannot be copied to {}: {e}.",
+            from.display(),
+            to.display()
+        )
+    })?;
+    say(&format!("copied {bytes} bytes to {}\n", to.display()))
 }
 
 fn finish(outcome: Result<(), String>) -> ExitCode {
@@ -62,13 +76,23 @@ fn render(wanted: &Arguments) -> Result<(), String> {
 
     let started = Instant::now();
     let scene = Scene::still_life();
-    let mut film = Film::new(wanted.width, wanted.height, wanted.seed);
+    let mut film = begin(wanted)?;
     let mut told: Option<Instant> = None;
-    for pass in 1..=wanted.samples {
+    while film.passes < wanted.samples {
         film.add_pass(&scene, threads);
-        if pass == wanted.samples || told.is_none_or(|at| at.elapsed() >= PACE) {
+        let pass = film.passes;
+        // Where passes may be done twice, each is told: so they can be counted.
+        let each = wanted.checkpoint.is_some();
+        if each || pass == wanted.samples || told.is_none_or(|at| at.elapsed() >= PACE) {
             say(&progress(pass, wanted.samples))?;
             told = Some(Instant::now());
+        }
+        if let Some(file) = &wanted.checkpoint
+            && pass % wanted.checkpoint_passes == 0
+        {
+            checkpoint::save(&film, file).map_err(|e| {
+                format!("The checkpoint {} cannot be written: {e}.", file.display())
+            })?;
         }
         thread::sleep(Duration::from_millis(wanted.rest_ms.into()));
     }
@@ -79,6 +103,27 @@ fn render(wanted: &Arguments) -> Result<(), String> {
     say(&format!(
         "wrote {name}, {bytes} bytes, after {seconds:.1} s\n"
     ))
+}
+
+/// An empty film, or what another process has gathered of the same picture.
+fn begin(wanted: &Arguments) -> Result<Film, String> {
+    let (width, height, seed) = (wanted.width, wanted.height, wanted.seed);
+    let fresh = Film::new(width, height, seed);
+    let Some(file) = &wanted.checkpoint else {
+        return Ok(fresh);
+    };
+    let name = file.display();
+    match checkpoint::load(file, width, height, seed) {
+        Ok(Some(film)) if film.passes <= wanted.samples => {
+            say(&format!("goes on after {} passes\n", film.passes))?;
+            Ok(film)
+        }
+        Ok(_) => Ok(fresh),
+        Err(why) => {
+            complain(&format!("{name} cannot be read ({why}); it begins anew."));
+            Ok(fresh)
+        }
+    }
 }
 
 /// Writes beside the path and renames, so that whoever looks finds a whole picture or none. Returns the size in bytes.

@@ -7,6 +7,7 @@
 )]
 
 mod crash;
+mod files;
 mod gpu;
 mod heat;
 mod life;

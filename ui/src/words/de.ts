@@ -179,6 +179,8 @@ export const de: Words = {
     fenced: "Gestoppt, weil der Marktplatz nicht erreichbar war",
     image_not_found: "Das Image existiert nicht",
     image_tampered: "Das Image war nicht, was es zu sein vorgab",
+    input_not_found: "Eine seiner Eingabedateien existiert nicht",
+    input_tampered: "Eine Eingabedatei war nicht, was sie zu sein vorgab",
     output_refused: "Die Ergebnisse konnten nicht angenommen werden",
     not_accepted: "Von diesem Rechner nicht angenommen",
     sandbox_failed: "Docker war nicht erreichbar",

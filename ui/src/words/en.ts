@@ -179,6 +179,8 @@ export const en = {
     fenced: "Stopped, because the marketplace was away",
     image_not_found: "Its image does not exist",
     image_tampered: "Its image was not what it claims to be",
+    input_not_found: "One of its input files does not exist",
+    input_tampered: "An input file was not what it claims to be",
     output_refused: "Its results could not be taken",
     not_accepted: "Not taken by this rig",
     sandbox_failed: "Docker was away",

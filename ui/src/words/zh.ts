@@ -175,6 +175,8 @@ export const zh: Words = {
     fenced: "与市场断开，已停止",
     image_not_found: "镜像不存在",
     image_tampered: "镜像与声明不符",
+    input_not_found: "输入文件不存在",
+    input_tampered: "输入文件与声明不符",
     output_refused: "结果无法接收",
     not_accepted: "本机没有接单",
     sandbox_failed: "Docker 不可用",

@@ -4,6 +4,7 @@ mod desktop;
 mod figure;
 mod footprint;
 mod heartbeats;
+mod job;
 mod newcomer;
 mod page;
 mod proc_stat;
@@ -55,6 +56,12 @@ const MEASURES: [Measure; 6] = [
         purposes: &[Purpose::Build, Purpose::Run],
         long: false,
         take: start::measure,
+    },
+    Measure {
+        name: "job",
+        purposes: &[Purpose::Build, Purpose::Run, Purpose::Transfer],
+        long: false,
+        take: job::measure,
     },
     Measure {
         name: "reclaim",

@@ -21,10 +21,12 @@ const ANSWER_WITHIN: Duration = Duration::from_secs(30);
 
 pub struct Rented {
     sublet: PathBuf,
-    agent_data: PathBuf,
+    pub(super) sublet_market: PathBuf,
+    pub(super) agent_data: PathBuf,
     /// `127.0.0.1:PORT`
-    market: String,
-    bearer: String,
+    pub(super) market: String,
+    pub(super) token_file: PathBuf,
+    pub(super) bearer: String,
     /// The agent's process id.
     pub agent: u32,
 }
@@ -64,8 +66,8 @@ impl Rented {
             .args(["topup", "bench", "100.00", "--data"])
             .arg(&market_data);
         said(&mut topup)?;
-        let token = fs::read_to_string(market_data.join("renters/bench.token"))
-            .context("the renter's token is not there")?;
+        let token_file = market_data.join("renters/bench.token");
+        let token = fs::read_to_string(&token_file).context("the renter's token is not there")?;
 
         let credentials = run.join("credentials");
         write_keys(&credentials)?;
@@ -81,7 +83,9 @@ impl Rented {
         let agent = ground.start("bench-agent", agent)?.id();
         let rented = Rented {
             sublet,
+            sublet_market: market,
             agent_data,
+            token_file,
             market: address.trim().trim_start_matches("http://").to_owned(),
             bearer: format!("Bearer {}", token.trim()),
             agent,

@@ -133,9 +133,18 @@ fn run(docker: &Docker, image: &str, more: &[&str]) -> anyhow::Result<f64> {
 }
 
 /// When Docker started the container of that name, in Unix milliseconds; it may be gone again.
-fn started(docker: &Docker, name: &str, since: f64) -> anyhow::Result<f64> {
+pub(super) fn started(docker: &Docker, name: &str, since: f64) -> anyhow::Result<f64> {
+    noted(docker, name, "start", since)
+}
+
+/// When it ended.
+pub(super) fn ended(docker: &Docker, name: &str, since: f64) -> anyhow::Result<f64> {
+    noted(docker, name, "die", since)
+}
+
+fn noted(docker: &Docker, name: &str, what: &str, since: f64) -> anyhow::Result<f64> {
     let filters =
-        format!("%7B%22container%22%3A%5B%22{name}%22%5D%2C%22event%22%3A%5B%22start%22%5D%7D");
+        format!("%7B%22container%22%3A%5B%22{name}%22%5D%2C%22event%22%3A%5B%22{what}%22%5D%7D");
     let path = format!(
         "/events?since={:.3}&until={:.3}&filters={filters}",
         since / 1_000.0,
@@ -143,7 +152,7 @@ fn started(docker: &Docker, name: &str, since: f64) -> anyhow::Result<f64> {
     );
     let event = docker
         .get(&path)
-        .with_context(|| format!("Docker noted no start of {name}, or more than one"))?;
+        .with_context(|| format!("Docker noted no {what} of {name}, or more than one"))?;
     let nanos = event["timeNano"]
         .as_u64()
         .context("Docker's note has no time")?;

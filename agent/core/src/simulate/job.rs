@@ -41,12 +41,15 @@ pub(super) fn lease(
             max_price: price,
             deadline_ms: u64::MAX,
             retries: 0,
+            inputs: BTreeMap::new(),
             outputs: Vec::new(),
+            checkpoint: None,
             reclaim_grace_ms: 0,
         },
         price,
         fee: head.fee,
         funded_ms: u64::MAX,
+        checkpoint: None,
     };
     let mut lease = Lease::new(grant, now);
     lease.stage = Stage::Running;

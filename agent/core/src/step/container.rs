@@ -7,7 +7,7 @@ use crate::event::News;
 use crate::facts::Moment;
 use crate::lease::{Lease, Signal, Stage};
 use sublet_protocol::ids::LeaseId;
-use sublet_protocol::lease::{EndCode, Ending, Output};
+use sublet_protocol::lease::{EndCode, Ending, Output, signal_name};
 
 /// How long after a step failed it is tried again, in ms.
 const RETRY_MS: u64 = 5_000;
@@ -17,7 +17,7 @@ impl Turn<'_> {
         let now = self.now;
         let Some(lease) = self.memory.leases.get_mut(id) else {
             // A container of a lease that nobody remembers: it may not stay.
-            if !matches!(news, News::Removed | News::Progress(_)) {
+            if !matches!(news, News::Removed | News::Progress(_) | News::Saved { .. }) {
                 self.effects.push(Effect::Remove { lease: id.clone() });
             }
             return;
@@ -68,8 +68,22 @@ impl Turn<'_> {
                 self.ended(id);
             }
             News::Killed => {
-                self.advance(id, Signal::Killed);
+                let signal = match lease.ends_in_mid_work(now) {
+                    true => Signal::KilledInMidWork,
+                    false => Signal::Killed,
+                };
+                self.advance(id, signal);
                 self.ended(id);
+            }
+            News::Saved { checkpoint, last } => {
+                let kept = lease.checkpoint.as_ref().map(|kept| kept.used_ms);
+                if let Some(new) = checkpoint.filter(|new| kept <= Some(new.used_ms)) {
+                    lease.checkpoint = Some(new);
+                    self.effects.push(Effect::Report);
+                }
+                if last {
+                    self.advance(id, Signal::Saved);
+                }
             }
             News::Collected(outputs) => {
                 if lease.stage == Stage::Collecting {
@@ -118,6 +132,7 @@ impl Turn<'_> {
         }
         match next {
             Stage::Starting => lease.started = true,
+            Stage::Saving => lease.checkpoint_asked_ms = lease.used_ms(now),
             Stage::Interrupting => {
                 lease.grace_until_ms = Some(now.mono_ms.saturating_add(lease.grace_ms));
             }
@@ -188,30 +203,33 @@ fn completed(outputs: Vec<Output>) -> Ending {
 }
 
 /// The container ended by itself. Leaves `ending` empty where outputs are still to be sealed.
+///
+/// The kernel may have ended a process of the job for memory without the job's end: what says so is believed only of a
+/// job that did not end well.
 fn exited(lease: &mut Lease, now: Moment, code: i64, out_of_memory: bool, ran_ms: Option<u64>) {
     lease.meter.stop_with(now, ran_ms);
-    let failed = |code_for_wire, message| {
-        Some(Ending {
-            code: code_for_wire,
-            exit_code: Some(code),
-            message,
-            outputs: Vec::new(),
-        })
+    let failed = |code_for_wire, message| Ending {
+        code: code_for_wire,
+        exit_code: Some(code),
+        message,
+        outputs: Vec::new(),
     };
-    lease.ending = if out_of_memory {
+    lease.ending = if code == 0 {
+        let bare = lease.grant.spec.outputs.is_empty();
+        bare.then(|| completed(Vec::new()))
+    } else if out_of_memory {
         let mib = lease.grant.spec.memory_bytes >> 20;
-        failed(
-            EndCode::OutOfMemory,
-            format!("The job needed more than its {mib} MiB of memory."),
-        )
-    } else if code != 0 {
-        failed(
-            EndCode::JobFailed,
-            format!("The job ended with exit code {code}."),
-        )
-    } else if lease.grant.spec.outputs.is_empty() {
-        Some(completed(Vec::new()))
+        let message = format!("The job needed more than its {mib} MiB of memory.");
+        Some(failed(EndCode::OutOfMemory, message))
     } else {
-        None
+        let mut ending = failed(EndCode::JobFailed, String::new());
+        ending.message = match ending.signal() {
+            Some(signal) => format!(
+                "The job was ended by signal {signal}{}.",
+                signal_name(signal).map_or_else(String::new, |name| format!(" ({name})"))
+            ),
+            None => format!("The job ended with exit code {code}."),
+        };
+        Some(ending)
     };
 }

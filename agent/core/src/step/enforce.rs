@@ -59,6 +59,8 @@ impl Turn<'_> {
                 lease.retry_at_ms = None;
                 let effect = lease.work();
                 self.effects.push(effect);
+            } else if let Some(effect) = lease.checkpoint_due(now) {
+                self.effects.push(effect);
             }
         }
         self.look_after_gpus();

@@ -73,11 +73,9 @@ impl Turn<'_> {
         let lease = match self.objection(&grant) {
             Some(message) => Lease::refused(grant, self.now, message),
             None => {
-                self.effects.push(Effect::Pull {
-                    lease: id.clone(),
-                    spec: grant.spec.clone(),
-                });
-                self.taken(grant)
+                let lease = self.taken(grant);
+                self.effects.push(lease.work());
+                lease
             }
         };
         self.memory.leases.insert(id, lease);

@@ -1,6 +1,8 @@
 //! The sandbox on a real Docker. What holds a job in is observed from inside, where it counts.
 
 #[cfg(unix)]
+mod content;
+#[cfg(unix)]
 mod hardening;
 #[cfg(target_os = "linux")]
 mod hostile;
@@ -43,7 +45,9 @@ fn spec(image: ImageRef, deeds: &[&str]) -> JobSpec {
         max_price: HourlyPrice(MicroUsd(1_000_000)),
         deadline_ms: 600_000,
         retries: 0,
+        inputs: Default::default(),
         outputs: vec!["/out/a".into()],
+        checkpoint: None,
         reclaim_grace_ms: 0,
     }
 }

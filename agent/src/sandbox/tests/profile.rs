@@ -4,8 +4,9 @@ use super::spec;
 use crate::sandbox::{SandboxError, SandboxTerms, profile};
 use bollard::models::ContainerCreateBody;
 use proptest::prelude::*;
+use sublet_protocol::blob::BlobId;
 use sublet_protocol::ids::{LeaseId, RigId};
-use sublet_protocol::job::JobSpec;
+use sublet_protocol::job::{CheckpointPlan, JobSpec};
 use sublet_protocol::offer::{HostLimits, SandboxFacts};
 
 const GIB: u64 = 1 << 30;
@@ -16,6 +17,18 @@ fn job() -> JobSpec {
         memory_bytes: 2 * GIB,
         pids: 256,
         ..spec(image.parse().unwrap(), &["--width", "640"])
+    }
+}
+
+/// Reads, writes, and keeps its place.
+fn with_files() -> JobSpec {
+    JobSpec {
+        inputs: [("/in/scene".to_owned(), BlobId::of(b"scene"))].into(),
+        checkpoint: Some(CheckpointPlan {
+            folder: "/keep".into(),
+            interval_ms: 60_000,
+        }),
+        ..job()
     }
 }
 
@@ -73,6 +86,7 @@ fn the_profile_is_what_was_reviewed() {
     bare.outputs.clear();
     bare.command = None;
     insta::assert_snapshot!("two_gpus", text(&made(&bare, &gpu)));
+    insta::assert_snapshot!("with_files", text(&made(&with_files(), &terms())));
     let options = made(&job(), &terms())
         .host_config
         .unwrap()
@@ -156,6 +170,16 @@ fn what_no_parser_would_pass_is_refused_here_too() {
             refused(&sly, &terms(), &[], "output");
         }
     }
+    for input in ["/a", "/etc/a", "/in/../a", "in/a", "/tmp/a", "", "/out/b", "/out/in/b", "/keep/b"] {
+        let mut sly = with_files();
+        sly.inputs = [(input.to_owned(), BlobId::of(b""))].into();
+        refused(&sly, &terms(), &[], "input");
+    }
+    for folder in ["", "/", "keep", "/etc", "/tmp/keep", "/a/../b", "/out", "/in/keep"] {
+        let mut sly = with_files();
+        sly.checkpoint.as_mut().unwrap().folder = folder.into();
+        refused(&sly, &terms(), &[], "checkpoint");
+    }
     let mut apart = job();
     apart.outputs.push("/elsewhere/b".into());
     refused(&apart, &terms(), &[], "/elsewhere/b");
@@ -174,6 +198,8 @@ proptest! {
         command in proptest::option::of(proptest::collection::vec(".{0,20}", 0..4)),
         environment in proptest::collection::btree_map("[A-Z_]{1,12}", ".{0,20}", 0..4),
         outputs in proptest::collection::vec("/[a-z./]{0,20}", 0..3),
+        inputs in proptest::collection::vec("/[a-z./]{0,20}", 0..3),
+        folder in proptest::option::of("[a-z./]{0,20}"),
         volumes in proptest::collection::vec("[a-z./]{0,20}", 0..3),
     ) {
         let mut spec = job();
@@ -183,6 +209,8 @@ proptest! {
         spec.command = command;
         spec.environment = environment;
         spec.outputs = outputs;
+        spec.inputs = inputs.into_iter().map(|path| (path, BlobId::of(b""))).collect();
+        spec.checkpoint = folder.map(|folder| CheckpointPlan { folder, interval_ms: 1 });
         let Ok(body) = profile(&spec, &terms(), &volumes) else { return Ok(()) };
         prop_assert_eq!(body.user.as_deref(), Some("65534:65534"));
         let host = body.host_config.unwrap();
@@ -202,7 +230,10 @@ proptest! {
         prop_assert!((4..=4096).contains(&host.pids_limit.unwrap()));
         for mount in host.mounts.unwrap_or_default() {
             prop_assert_eq!(mount.typ, Some(bollard::models::MountType::VOLUME));
-            prop_assert_eq!(mount.source.as_deref(), Some("sublet-lease-1-out"));
+            let source = mount.source.unwrap();
+            let ours = ["out", "in", "checkpoint"].map(|what| format!("sublet-lease-1-{what}"));
+            prop_assert!(ours.contains(&source), "{source}");
+            prop_assert_eq!(mount.read_only, Some(source == ours[1]));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Finding what a crash left, and leaving nothing.
 
 use super::Stage;
-use crate::sandbox::FoundState;
+use crate::sandbox::{Content, FoundState};
 
 #[tokio::test]
 async fn looking_finds_every_lease_as_it_stands() {
@@ -17,7 +17,11 @@ async fn looking_finds_every_lease_as_it_stands() {
     }
     let exit = stage.sandbox.wait(&ended.lease).await.unwrap();
     stage.sandbox.freeze(&frozen.lease).await.unwrap();
-    stage.sandbox.prepare_volume(&long, &remains).await.unwrap();
+    stage
+        .sandbox
+        .prepare_volumes(&long, &remains, &Content::default())
+        .await
+        .unwrap();
 
     let found = stage.sandbox.look(&stage.rig).await.unwrap();
     assert_eq!(found.len(), 4);

@@ -163,6 +163,8 @@ impl TestRig {
             usage,
             progress_permille: None,
             ending: None,
+            checkpoint: None,
+            transfer: None,
         }
     }
 

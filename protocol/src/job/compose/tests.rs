@@ -63,7 +63,7 @@ fn refused_keys_are_named_with_their_line() {
         refused(&job(&format!("    {key}\n"), ""), 4, name);
     }
     refused(&job("    pirvileged: true\n", ""), 4, "pirvileged");
-    refused(&job("", "      inputs: []\n"), 6, "not serve it yet");
+    refused(&job("", "      verify: {}\n"), 6, "not serve it yet");
 }
 
 #[test]

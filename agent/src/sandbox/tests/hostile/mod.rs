@@ -4,6 +4,7 @@
 
 mod disk;
 mod image;
+mod keep;
 mod network;
 mod outputs;
 mod owner;

@@ -103,6 +103,13 @@ table! {
     "lay-future": "leaves a file of the next century", "the copy has no time but its own", Err("the time is the job's to set, in its own volume");
     "lay-names": "leaves names with escapes, breaks and dashes", "outputs are kept under the agent's own names", Err("the names are the job's to choose, in its own volume");
     "lay-changing": "changes an output while it is sealed", "hash and copy are made of the same bytes, in one reading", Err("shown to change by two readings that differ");
+    // Inputs and checkpoints.
+    "write-input": "changes what it was given to read, and the folder that it lies in", "the volume is mounted read-only; its files are root's", SHOWN;
+    "keep-tricks": "leaves links, pipes, sockets, folders and misleading names beside its state", "plain files with plain names are copied into a fresh archive, and nothing else of them", Err("what is there is the job's to make, in its own volume");
+    "keep-changing": "changes its files while they are sealed", "an archive that does not hold together is thrown away and read again, and so is one whose folder changed", Err("the files are the job's to change, in its own volume");
+    "keep-flood": "leaves more files than are kept", "the archive's entries are counted while it is read", Err("the files are the job's to make, in its own volume");
+    "keep-sparse": "leaves a file of holes, small here and huge in an archive", "it counts with its length", Err("the length is the job's to set, in its own volume");
+    "keep-poisoned": "another rig seals devices, links and paths that lead out, for this one to unpack as root", "what is unpacked is an archive made here, of the plain files alone", Err("it would write where Docker can");
     // Images; these are not words of the attacker's.
     "image-layers": "an image of a thousand layers", "the number of layers is counted before one is fetched", Err("Docker fetches them all and fails at the end");
     "image-bomb": "a layer of 20 MiB that unpacks to 20 GiB", "the guard of the disk stops the pull", Err("it would fill the disk");
@@ -162,6 +169,7 @@ fn there_are_enough_and_each_has_a_test_of_its_own() {
     let tests = [
         include_str!("disk.rs"),
         include_str!("image.rs"),
+        include_str!("keep.rs"),
         include_str!("network.rs"),
         include_str!("outputs.rs"),
         include_str!("owner.rs"),
