@@ -16,8 +16,6 @@ sublet_steps::names! {
     Event::PauseGpu(..) => "pause-gpu",
     Event::ResumeGpu(_) => "resume-gpu",
     Event::Resume => "resume",
-    Event::PauseGpu(..) => "pause-gpu",
-    Event::ResumeGpu(_) => "resume-gpu",
     Event::Command(Command { action: Action::Grant { .. }, .. }) => "grant",
     Event::Command(Command { action: Action::Stop { .. }, .. }) => "stop",
     Event::SessionOpened { .. } => "session",

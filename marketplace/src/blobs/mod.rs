@@ -12,10 +12,12 @@ use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use std::io::Read;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 use sublet_protocol::blob::{BlobHasher, BlobId};
 use sublet_protocol::problem::ProblemCode;
 use tokio::io::{AsyncSeekExt, AsyncWriteExt};
+use tokio::sync::{OwnedRwLockReadGuard, OwnedRwLockWriteGuard, RwLock};
 use turns::Turns;
 
 /// How long an upload may stand still.
@@ -29,6 +31,15 @@ pub struct BlobStore {
     folder: PathBuf,
     largest: u64,
     turns: Turns,
+    /// Held by whoever gives a file its name until its row is written, and alone by whoever takes files away.
+    naming: Arc<RwLock<()>>,
+}
+
+/// A blob that has its name; until this is dropped, nobody takes it away.
+pub struct Kept {
+    /// How long it is, in bytes.
+    pub bytes: u64,
+    _named: OwnedRwLockReadGuard<()>,
 }
 
 /// Who uploads, as a text that is good for a file's name: two who upload the same never write to one file.
@@ -50,6 +61,7 @@ impl BlobStore {
             folder,
             largest,
             turns: Turns::default(),
+            naming: Arc::default(),
         };
         let incoming = store.incoming();
         tokio::fs::create_dir_all(&incoming)
@@ -78,6 +90,11 @@ impl BlobStore {
         self.incoming().join(format!("{id}.{kind}.{name}"))
     }
 
+    /// Waits until nobody is giving a file its name, and lets nobody begin.
+    pub async fn alone(&self) -> OwnedRwLockWriteGuard<()> {
+        self.naming.clone().write_owned().await
+    }
+
     /// How much has come of an upload that broke off, in bytes.
     ///
     /// # Errors
@@ -91,7 +108,7 @@ impl BlobStore {
         }
     }
 
-    /// Takes a blob from a stream that begins at byte `from` of it, in bounded memory. Returns its length. A blob that
+    /// Takes a blob from a stream that begins at byte `from` of it, in bounded memory. A blob that
     /// is here already is read and checked all the same, and changes nothing. A newer upload of the same by the same
     /// ends an older one, which may be a connection that nobody is left at.
     ///
@@ -104,7 +121,7 @@ impl BlobStore {
         who: Uploader<'_>,
         from: u64,
         mut bytes: S,
-    ) -> Result<u64, Fault>
+    ) -> Result<Kept, Fault>
     where
         S: Stream<Item = Result<Bytes, E>> + Unpin,
         E: std::fmt::Display,
@@ -173,12 +190,16 @@ impl BlobStore {
         file.sync_all().await.map_err(failed("flushing"))?;
         let (source, target) = (part.clone(), self.path(id));
         rehearsal::reach("blob:come");
+        let named = self.naming.clone().read_owned().await;
         tokio::task::spawn_blocking(move || keep(&source, &target))
             .await
             .map_err(|error| failed("naming")(std::io::Error::other(error)))?
             .map_err(failed("naming"))?;
         rehearsal::reach("blob:kept");
-        Ok(length)
+        Ok(Kept {
+            bytes: length,
+            _named: named,
+        })
     }
 
     /// Refuses a length that is announced and too large.

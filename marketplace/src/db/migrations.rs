@@ -111,5 +111,12 @@ pub const STEPS: &[&str] = &[
     ) STRICT, WITHOUT ROWID;
     CREATE INDEX lease_inputs_by_cid ON lease_inputs(cid);
     ALTER TABLE leases ADD COLUMN checkpoint TEXT;
+    -- Checkpoints that were replaced, or whose job is over.
+    CREATE TABLE stale_checkpoints (
+        cid       TEXT NOT NULL,
+        rig       TEXT NOT NULL REFERENCES rigs(id),
+        since_ms  INTEGER NOT NULL,
+        PRIMARY KEY (cid, rig)
+    ) STRICT, WITHOUT ROWID;
     ",
 ];

@@ -1,7 +1,7 @@
 //! The end of a lease: its last charge stands, what is left of the reserved money goes back, and its job goes on
 //! to its own end or back into the queue. All in the transaction of the caller.
 
-use super::Lease;
+use super::{Lease, stale_checkpoints};
 use crate::db::Tx;
 use crate::fault::Fault;
 use crate::jobs;
@@ -121,7 +121,10 @@ async fn settle(
     tracing::info!(lease = %lease.id, job = %lease.job, state = lease.state.name(), ?code, ?goes,
         used_ms = lease.used_ms, gross = %lease.charge.gross, "lease closed");
     match goes {
-        JobGoes::Over(state) => jobs::set_state(tx, &lease.job, state).await,
+        JobGoes::Over(state) => {
+            stale_checkpoints::note(tx, &lease.job, now_ms).await?;
+            jobs::set_state(tx, &lease.job, state).await
+        }
         JobGoes::Again => jobs::set_state(tx, &lease.job, JobState::Queued).await,
         JobGoes::AgainAfterATry => {
             sqlx::query("UPDATE jobs SET tries_left = tries_left - 1 WHERE id = ?")

@@ -1,6 +1,6 @@
 //! What a lease's rig may fetch, and what it leaves for the next one: inputs and checkpoints.
 
-use super::Lease;
+use super::{Lease, stale_checkpoints};
 use crate::blobs::known;
 use crate::db::Tx;
 use crate::fault::Fault;
@@ -53,6 +53,7 @@ pub(super) async fn keep(
     tx: &mut Tx,
     lease: &mut Lease,
     reported: Option<&Checkpoint>,
+    now_ms: u64,
 ) -> Result<(), Fault> {
     let Some(new) = reported.filter(|new| lease.checkpoint.as_ref() != Some(*new)) else {
         return Ok(());
@@ -68,6 +69,7 @@ pub(super) async fn keep(
             .fetch_optional(&mut tx.conn)
             .await?;
     if bytes == Some(to_db(new.bytes)?) {
+        stale_checkpoints::note(tx, &lease.job, now_ms).await?;
         lease.checkpoint = Some(new.clone());
     } else {
         tracing::warn!(lease = %lease.id, cid = %new.cid, "a checkpoint is named that its rig did not upload");

@@ -5,6 +5,7 @@ mod content;
 pub mod grant;
 pub mod report;
 pub mod stale;
+pub mod stale_checkpoints;
 pub mod transition;
 
 use crate::db::Tx;

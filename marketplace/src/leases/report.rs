@@ -139,7 +139,7 @@ pub async fn take(
     lease.state = report.state;
     lease.used_ms = report.usage.used_ms;
     lease.progress = report.progress_permille.or(lease.progress);
-    content::keep(tx, &mut lease, report.checkpoint.as_ref()).await?;
+    content::keep(tx, &mut lease, report.checkpoint.as_ref(), now_ms).await?;
     if !over {
         // Before the charge: then the line and the funding of one reply agree, and a repeat changes nothing.
         raise(tx, &mut lease, rules, now_ms).await?;

@@ -8,12 +8,13 @@ use crate::board::Rig;
 use crate::clock::now_ms;
 use crate::fault::Fault;
 use crate::jobs;
-use crate::leases::{Lease, grant, stale};
+use crate::leases::{Lease, grant, stale, stale_checkpoints};
 use crate::ledger::book::{self, Account};
 use futures_util::FutureExt;
 use sqlx::SqliteConnection;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 use sublet_protocol::ids::JobId;
 use sublet_protocol::lease::{EndCode, LeaseState};
 use sublet_protocol::money::HourlyPrice;
@@ -21,6 +22,9 @@ use sublet_protocol::money::HourlyPrice;
 /// How long a rig that could not go on with a job is not asked for it again, in ms; four times as long each time.
 const FIRST_REST_MS: u64 = 5_000;
 const LONGEST_REST_MS: u64 = 15 * 60_000;
+
+/// How often checkpoints that nobody needs are looked for.
+const CLEAR_EVERY: Duration = Duration::from_secs(60);
 
 /// What waits, and why, as the last look at the order book found.
 #[derive(Default)]
@@ -56,6 +60,7 @@ impl Waiting {
 /// Runs until the server closes.
 pub async fn run(app: Shared) {
     let tick = app.config.timing.tick();
+    let mut cleared = Instant::now();
     loop {
         tokio::select! {
             () = app.closing.cancelled() => return,
@@ -64,6 +69,12 @@ pub async fn run(app: Shared) {
         }
         if let Err(fault) = expire(&app).await {
             tracing::error!(%fault, "leases that ran out could not be ended; trying again");
+        }
+        if cleared.elapsed() >= CLEAR_EVERY {
+            cleared = Instant::now();
+            if let Err(fault) = stale_checkpoints::clear(&app, now_ms()).await {
+                tracing::error!(%fault, "stale checkpoints could not be cleared away; trying again");
+            }
         }
         if let Err(fault) = fill(&app).await {
             tracing::error!(%fault, "the order book could not be looked at; trying again");

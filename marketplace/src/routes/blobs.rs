@@ -43,7 +43,7 @@ pub async fn put_blob(
     let length = announced.unwrap_or(0).saturating_add(from);
     app.blobs.check_length(length)?;
     may_upload(&app, &caller, length).await?;
-    let bytes = app
+    let kept = app
         .blobs
         .take(
             &cid,
@@ -52,6 +52,7 @@ pub async fn put_blob(
             request.into_body().into_data_stream(),
         )
         .await?;
+    let bytes = kept.bytes;
     let now = crate::clock::now_ms();
     let query = match &caller {
         Caller::Rig(_) => "INSERT OR IGNORE INTO blobs (cid, rig, bytes) VALUES (?, ?, ?)",
@@ -78,6 +79,7 @@ pub async fn put_blob(
             .boxed()
         })
         .await?;
+    drop(kept);
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -351,7 +351,7 @@ export interface components {
          * @description Why a lease ended. Stable codes; anyone may branch on them.
          * @enum {string}
          */
-        readonly EndCode: "completed" | "job_failed" | "out_of_memory" | "cancelled" | "out_of_funds" | "deadline_reached" | "reclaimed" | "payment_behind" | "fenced" | "image_not_found" | "image_tampered" | "output_refused" | "not_accepted" | "sandbox_failed";
+        readonly EndCode: "completed" | "job_failed" | "out_of_memory" | "cancelled" | "out_of_funds" | "deadline_reached" | "reclaimed" | "payment_behind" | "fenced" | "image_not_found" | "image_tampered" | "input_not_found" | "input_tampered" | "output_refused" | "not_accepted" | "sandbox_failed";
         /** @description How a lease ended, as the rig says. */
         readonly Ending: {
             /** @description The code. */
@@ -469,6 +469,7 @@ export interface components {
             readonly reach?: components["schemas"]["Reach"] | null;
             /** @description Where it stands. */
             readonly state: components["schemas"]["LeaseState"];
+            readonly transfer?: components["schemas"]["Transfer"] | null;
             /**
              * Format: int64
              * @description Running time so far, in ms.
@@ -897,6 +898,26 @@ export interface components {
              */
             readonly temperature_c?: number | null;
         };
+        /** @description Bytes on their way to a rig or from it. */
+        readonly Transfer: {
+            /**
+             * Format: int64
+             * @description Bytes that have arrived.
+             */
+            readonly done_bytes: number;
+            /**
+             * Format: int64
+             * @description Bytes in all, as far as that is known yet.
+             */
+            readonly total_bytes: number;
+            /** @description What is on its way. */
+            readonly what: components["schemas"]["TransferKind"];
+        };
+        /**
+         * @description What can be on its way.
+         * @enum {string}
+         */
+        readonly TransferKind: "image" | "inputs" | "outputs" | "checkpoint";
         /**
          * @description How a check came out.
          * @enum {string}
