@@ -170,12 +170,31 @@ fn what_no_parser_would_pass_is_refused_here_too() {
             refused(&sly, &terms(), &[], "output");
         }
     }
-    for input in ["/a", "/etc/a", "/in/../a", "in/a", "/tmp/a", "", "/out/b", "/out/in/b", "/keep/b"] {
+    for input in [
+        "/a",
+        "/etc/a",
+        "/in/../a",
+        "in/a",
+        "/tmp/a",
+        "",
+        "/out/b",
+        "/out/in/b",
+        "/keep/b",
+    ] {
         let mut sly = with_files();
         sly.inputs = [(input.to_owned(), BlobId::of(b""))].into();
         refused(&sly, &terms(), &[], "input");
     }
-    for folder in ["", "/", "keep", "/etc", "/tmp/keep", "/a/../b", "/out", "/in/keep"] {
+    for folder in [
+        "",
+        "/",
+        "keep",
+        "/etc",
+        "/tmp/keep",
+        "/a/../b",
+        "/out",
+        "/in/keep",
+    ] {
         let mut sly = with_files();
         sly.checkpoint.as_mut().unwrap().folder = folder.into();
         refused(&sly, &terms(), &[], "checkpoint");
