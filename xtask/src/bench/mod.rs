@@ -44,7 +44,7 @@ struct Measure {
     take: fn(&Bench) -> anyhow::Result<Vec<Figure>>,
 }
 
-const MEASURES: [Measure; 6] = [
+const MEASURES: [Measure; 7] = [
     Measure {
         name: "heartbeats",
         purposes: &[Purpose::Build],
