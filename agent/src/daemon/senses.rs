@@ -24,14 +24,13 @@ pub struct Alarms {
 }
 
 impl Alarms {
-    /// The next one. A sense that ended is silent from then on; its readings grow old, which says enough.
+    /// The next one. A sense that ended is silent from then on, and keeps the other from nothing; its readings grow
+    /// old, which says enough.
     pub async fn next(&mut self) {
-        let told = tokio::select! {
-            told = self.touched.changed() => told,
-            told = self.programs.changed() => told,
-        };
-        if told.is_err() {
-            std::future::pending::<()>().await;
+        tokio::select! {
+            Ok(()) = self.touched.changed() => {}
+            Ok(()) = self.programs.changed() => {}
+            else => std::future::pending().await,
         }
     }
 }
@@ -94,4 +93,60 @@ fn choices(chosen: &[String]) -> Vec<Chosen> {
         _ => Chosen::Name(text.clone()),
     };
     chosen.iter().map(one).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use futures_util::FutureExt;
+
+    fn alarms() -> (watch::Sender<u64>, watch::Sender<u64>, Alarms) {
+        let (touch, touched) = watch::channel(0);
+        let (start, programs) = watch::channel(0);
+        (touch, start, Alarms { touched, programs })
+    }
+
+    /// Whether there is an alarm already. Asked without end, a task is made to wait for its turn: not here.
+    fn rings(alarms: &mut Alarms) -> bool {
+        let next = tokio::task::unconstrained(alarms.next());
+        next.now_or_never().is_some()
+    }
+
+    /// Which branch is asked first is a matter of chance: each case is tried often enough to meet both.
+    const OFTEN: usize = 64;
+
+    #[test]
+    fn a_sense_that_ended_does_not_hold_up_the_other() {
+        for _ in 0..OFTEN {
+            let (touch, start, mut alarms) = alarms();
+            drop(touch);
+            assert!(!rings(&mut alarms));
+            start.send_modify(|count| *count += 1);
+            assert!(rings(&mut alarms), "a program started");
+
+            let (touch, start, mut alarms) = self::alarms();
+            drop(start);
+            touch.send_modify(|count| *count += 1);
+            assert!(rings(&mut alarms), "a hand moved");
+        }
+    }
+
+    #[tokio::test]
+    async fn an_alarm_wakes_whoever_already_waits() {
+        let (touch, start, mut alarms) = alarms();
+        drop(touch);
+        let waits = tokio::spawn(async move { alarms.next().await });
+        tokio::task::yield_now().await;
+        start.send_modify(|count| *count += 1);
+        let woken = tokio::time::timeout(std::time::Duration::from_secs(5), waits).await;
+        woken.unwrap().unwrap();
+    }
+
+    #[test]
+    fn where_both_ended_there_is_silence() {
+        for _ in 0..OFTEN {
+            let (_, _, mut alarms) = alarms();
+            assert!(!rings(&mut alarms));
+        }
+    }
 }
