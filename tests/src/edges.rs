@@ -39,6 +39,9 @@ const DOES_IO: [&str; 12] = [
     "tracing-subscriber",
 ];
 
+/// What decides well without any I/O, and can do I/O too: which of its features are none.
+const PURE_PARTS: [(&str, &[&str]); 1] = [("jiff", &["alloc"])];
+
 fn metadata() -> Value {
     let cargo = std::env::var("CARGO").unwrap_or_else(|_| "cargo".into());
     let output = Command::new(cargo)
@@ -111,6 +114,33 @@ fn protocol_and_core_do_no_input_or_output() {
                     "{name} may not use {needed}"
                 );
             }
+            for (library, pure) in PURE_PARTS {
+                takes_only(package, library, pure);
+            }
         }
+    }
+}
+
+/// Holds a package to these features of a library, if it uses it at all.
+fn takes_only(package: &Value, library: &str, pure: &[&str]) {
+    let name = &package["name"];
+    let dependencies = package["dependencies"].as_array().unwrap();
+    let uses = dependencies
+        .iter()
+        .filter(|dependency| dependency["name"] == library && dependency["kind"] != "dev");
+    for dependency in uses {
+        let features = dependency["features"].as_array().unwrap();
+        let beyond: Vec<_> = features
+            .iter()
+            .filter(|feature| !pure.contains(&feature.as_str().unwrap()))
+            .collect();
+        assert_eq!(
+            dependency["uses_default_features"], false,
+            "{name}: {library}"
+        );
+        assert!(
+            beyond.is_empty(),
+            "{name} may not use {beyond:?} of {library}"
+        );
     }
 }

@@ -1,14 +1,14 @@
 //! Local time as it is written in a trace: `2026-11-02T18:05`, with seconds where they matter.
 
+use jiff::SignedDuration;
+use jiff::civil::DateTime;
 use serde::{Deserialize, Serialize};
 use std::fmt;
 use std::str::FromStr;
 
-const DAY_S: u64 = 24 * 3_600;
-const FIRST_YEAR: u64 = 1970;
-const LAST_YEAR: u64 = 9999;
-/// Days before each month of a year that is no leap year.
-const BEFORE_MONTH: [u64; 12] = [0, 31, 59, 90, 120, 151, 181, 212, 243, 273, 304, 334];
+const BEGINNING: DateTime = DateTime::constant(1970, 1, 1, 0, 0, 0, 0);
+const TO_MINUTES: &str = "%Y-%m-%dT%H:%M";
+const TO_SECONDS: &str = "%Y-%m-%dT%H:%M:%S";
 
 /// A point on the clock on the wall, in seconds since 1970 began there.
 #[derive(
@@ -35,63 +35,29 @@ impl LocalTime {
         utc_s.saturating_mul(1_000)
     }
 
+    /// Reads it exactly as it is written here; the calendar's library takes other forms too.
     fn read(text: &str) -> Option<Self> {
-        let (date, clock) = text.split_once('T')?;
-        let mut date = date.split('-');
-        let (year, month, day) = (
-            number(date.next()?, 4)?,
-            number(date.next()?, 2)?,
-            number(date.next()?, 2)?,
-        );
-        let mut clock = clock.split(':');
-        let (hour, minute) = (number(clock.next()?, 2)?, number(clock.next()?, 2)?);
-        let second = match clock.next() {
-            Some(second) => number(second, 2)?,
-            None => 0,
-        };
-        let fits = date.next().is_none()
-            && clock.next().is_none()
-            && (FIRST_YEAR..=LAST_YEAR).contains(&year)
-            && (1..=12).contains(&month)
-            && (1..=month_days(year, month)).contains(&day)
-            && hour < 24
-            && minute < 60
-            && second < 60;
-        let days = days_before(year) + before_month(year, month) + day - 1;
-        fits.then_some(Self(days * DAY_S + hour * 3_600 + minute * 60 + second))
+        let time: DateTime = text.parse().ok()?;
+        let written = [TO_MINUTES, TO_SECONDS].map(|form| time.strftime(form).to_string());
+        let seconds = time.duration_since(BEGINNING).as_secs();
+        let seconds = u64::try_from(seconds).ok()?;
+        written
+            .iter()
+            .any(|written| written == text)
+            .then_some(Self(seconds))
     }
-}
 
-fn number(text: &str, digits: usize) -> Option<u64> {
-    let fits = text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
-    fits.then(|| text.parse().ok()).flatten()
-}
-
-fn is_leap(year: u64) -> bool {
-    year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400))
-}
-
-/// Days from 1970 to the beginning of a year; 0 before it.
-fn days_before(year: u64) -> u64 {
-    let leaps = |year: u64| year / 4 - year / 100 + year / 400;
-    let years = year.saturating_sub(FIRST_YEAR);
-    years * 365 + leaps((FIRST_YEAR + years).saturating_sub(1)) - leaps(FIRST_YEAR - 1)
-}
-
-/// Days of the year before a month, 1 to 12; another counts as the nearest.
-fn before_month(year: u64, month: u64) -> u64 {
-    let at = usize::try_from(month.clamp(1, 12)).unwrap_or(1) - 1;
-    BEFORE_MONTH[at] + u64::from(month > 2 && is_leap(year))
-}
-
-fn month_days(year: u64, month: u64) -> u64 {
-    let whole = 365 + u64::from(is_leap(year));
-    let next = if month == 12 {
-        whole
-    } else {
-        before_month(year, month + 1)
-    };
-    next - before_month(year, month)
+    /// On the calendar; the last second of the year 9999 for any that is later.
+    fn on_calendar(self) -> DateTime {
+        i64::try_from(self.0)
+            .ok()
+            .and_then(|seconds| {
+                BEGINNING
+                    .checked_add(SignedDuration::from_secs(seconds))
+                    .ok()
+            })
+            .unwrap_or(DateTime::MAX)
+    }
 }
 
 impl FromStr for LocalTime {
@@ -118,23 +84,12 @@ impl From<LocalTime> for String {
 
 impl fmt::Display for LocalTime {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (days, clock) = (self.0 / DAY_S, self.0 % DAY_S);
-        let mut year = FIRST_YEAR + days / 366;
-        while days_before(year + 1) <= days {
-            year += 1;
-        }
-        let of_year = days - days_before(year);
-        let mut month = 12;
-        while before_month(year, month) > of_year {
-            month -= 1;
-        }
-        let day = of_year - before_month(year, month) + 1;
-        let (hour, minute, second) = (clock / 3_600, clock / 60 % 60, clock % 60);
-        write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}")?;
-        if second > 0 {
-            write!(f, ":{second:02}")?;
-        }
-        Ok(())
+        let time = self.on_calendar();
+        let form = match time.second() {
+            0 => TO_MINUTES,
+            _ => TO_SECONDS,
+        };
+        write!(f, "{}", time.strftime(form))
     }
 }
 
@@ -168,11 +123,18 @@ mod tests {
             "2026-11-02T24:00",
             "2026-11-2T18:05",
             "+026-11-02T18:05",
+            "20261102T1805",
+            "2026-11-02T18:05:30.5",
+            "2026-11-02T18:05:60",
+            "2026-11-02t18:05",
+            "2026-11-02T18:05Z",
+            "2026-11-02T18:05[UTC]",
         ] {
             assert!(bad.parse::<LocalTime>().is_err(), "{bad}");
         }
         let five = "2026-11-02T18:05".parse::<LocalTime>().unwrap();
         assert_eq!(five.wall_ms(3_600), 1_793_639_100_000);
+        assert_eq!(LocalTime(u64::MAX).to_string(), "9999-12-31T23:59:59");
     }
 
     proptest! {
