@@ -108,8 +108,11 @@ pub struct LeaseView {
     pub progress_permille: Option<u16>,
     /// When it was granted, ms since 1970.
     pub granted_at_ms: u64,
-    /// How it ended.
+    /// How it ended, as the marketplace heard it.
     pub ending: Option<Ending>,
+    /// Why this machine ended it or did not take it, where it did: what was so at that moment. Nobody else hears it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
     /// What it may reach, in words: "no network", "2 GiB of memory".
     pub may_reach: Vec<String>,
     /// The same in figures, for whoever says it in other words.

@@ -1,6 +1,7 @@
 import type { Page, Route } from "playwright-core";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Owner } from "./browser";
+import { speak } from "./texts";
 import { World } from "./world";
 
 const PAGES = ["home", "why", "jobs", "wallet", "settings"] as const;
@@ -56,6 +57,38 @@ test("an answer that is an error is told in the agent's words, with a way to try
     await notice.getByRole("button", { name: "Try again" }).click();
     await owner.reads(sentence);
   }
+});
+
+test("a job that was ended for its owner says why, in the page's language", async () => {
+  const ending = { code: "reclaimed", exit_code: null, message: "The owner took the GPU back.", outputs: [] };
+  const reason = {
+    code: "program_runs",
+    text: "Factorio runs.",
+    remedy: "Rents again when it closes.",
+    figures: { program: "Factorio", kind: "game", more: 0, after_ms: 0 },
+  };
+  const lease = {
+    lease: "L-1",
+    job: "J-1",
+    name: "evening",
+    image: `registry.example/evening@sha256:${"0".repeat(64)}`,
+    gpus: [],
+    state: "finished",
+    price: 350_000,
+    used_ms: 61_000,
+    earned: 5_900,
+    progress_permille: null,
+    granted_at_ms: 1_795_260_600_000,
+    ending,
+    reason,
+    may_reach: [],
+  };
+  await visit("**/local/v1/jobs", (route) => route.fulfill({ json: { leases: [lease] } }), "jobs");
+  await owner.press(/^evening You took the GPU back/);
+  await owner.page.getByText("Why it ended: Factorio runs.").waitFor();
+  await speak(owner.page, "de");
+  await owner.page.getByText("Warum er endete: Factorio läuft.").waitFor();
+  await speak(owner.page, undefined);
 });
 
 test("a locale that is none does no harm", async () => {

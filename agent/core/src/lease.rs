@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 use sublet_protocol::ids::{GpuId, LeaseId};
 use sublet_protocol::lease::{Checkpoint, EndCode, Ending, LeaseGrant, LeaseState, Output};
+use sublet_protocol::reason::Reason;
 
 /// Where a lease stands here. The word in brackets is the effect that is under way.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -159,6 +160,10 @@ pub struct Lease {
     pub progress_permille: Option<u16>,
     /// How it ends or will end, once that is decided.
     pub ending: Option<Ending>,
+    /// The reason of its owner's side for that ending, where there is one: with names and figures that are nobody
+    /// else's business, so it stays on this machine while the marketplace hears [`Self::ending`].
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<Reason>,
     /// What was sealed.
     pub outputs: Vec<Output>,
     /// The newest checkpoint that the marketplace holds.
@@ -208,6 +213,7 @@ impl Lease {
             paid_ms: 0,
             progress_permille: None,
             ending: None,
+            reason: None,
             outputs: Vec::new(),
             checkpoint: None,
             checkpoint_asked_ms: 0,
@@ -222,11 +228,17 @@ impl Lease {
         }
     }
 
-    /// A lease that is not taken, and why.
-    pub fn refused(grant: LeaseGrant, now: Moment, message: String) -> Self {
+    /// A lease that is not taken, and why: as others hear it, and as its owner does.
+    pub fn refused(
+        grant: LeaseGrant,
+        now: Moment,
+        message: String,
+        reason: Option<Reason>,
+    ) -> Self {
         let mut lease = Self::new(grant, now);
         lease.stage = Stage::Over;
         lease.removed = true;
+        lease.reason = reason;
         lease.ending = Some(Ending {
             code: EndCode::NotAccepted,
             exit_code: None,

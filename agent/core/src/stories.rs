@@ -105,6 +105,40 @@ fn a_grant_for_a_gpu_that_may_not_rent_is_refused_with_the_reason() {
             .contains("The owner uses the GPU")
     );
     assert!(!lease.holds_gpu());
+    let reason = lease.reason.as_ref().unwrap();
+    assert_eq!(reason.code, ReasonCode::GpuInUse);
+    assert!(reason.text.contains(&game().name), "the owner reads more");
+}
+
+#[test]
+fn its_owner_reads_why_a_job_ended_and_others_read_that_it_did() {
+    let mut world = World::new();
+    world.run("l", "gpu-a");
+    world.facts.gpus[0].sensed.as_mut().unwrap().users = Some(vec![game()]);
+    world.pass(1_000);
+    world.go("l");
+    // Whatever is so later, this is why.
+    world.facts.gpus[0].sensed.as_mut().unwrap().users = Some(Vec::new());
+    world.send(Event::Pause(Pause::UNTIL_RESUMED));
+    let stored = serde_json::to_string(world.lease("l")).unwrap();
+    let lease: crate::lease::Lease = serde_json::from_str(&stored).unwrap();
+    let (ending, reason) = (lease.ending.unwrap(), lease.reason.unwrap());
+    assert_eq!(ending.code, EndCode::Reclaimed);
+    assert_eq!(reason.code, ReasonCode::GpuInUse);
+    assert!(reason.text.contains(&game().name), "{}", reason.text);
+    let told = serde_json::to_string(&ending).unwrap();
+    assert!(!told.contains(&game().name), "{told}");
+}
+
+#[test]
+fn a_lease_that_an_earlier_version_stored_has_no_reason() {
+    let mut world = World::new();
+    world.run("l", "gpu-a");
+    let mut stored = serde_json::to_value(world.lease("l")).unwrap();
+    assert_eq!(stored.as_object_mut().unwrap().remove("reason"), None);
+    let lease: crate::lease::Lease = serde_json::from_value(stored).unwrap();
+    assert_eq!(lease.reason, None);
+    assert_eq!(lease.grant, world.lease("l").grant);
 }
 
 #[test]
@@ -170,6 +204,8 @@ fn the_owner_pauses_and_the_job_goes_at_once() {
     );
     let lease = world.lease("l");
     assert_eq!(lease.ending.as_ref().unwrap().code, EndCode::Reclaimed);
+    let reason = lease.reason.as_ref().unwrap();
+    assert_eq!(reason.code, ReasonCode::PausedByOwner);
     assert_eq!(lease.used_ms(world.now), 10_000);
     assert_eq!(state(&world), RigState::Yours);
     world.send(freed("gpu-a"));
@@ -206,6 +242,9 @@ fn heat_stops_a_job_and_renting_comes_back_only_once_cool() {
     world.facts.gpus[0].sensed.as_mut().unwrap().temperature_c = Some(83);
     assert_eq!(world.pass(1_000), [freeze("l")]);
     world.go("l");
+    let reason = world.lease("l").reason.as_ref().unwrap();
+    assert_eq!(reason.code, ReasonCode::TooHot);
+    assert!(reason.text.contains("83 °C"), "{}", reason.text);
     let offered = |world: &World| {
         policy::offers(&world.memory, &world.settings, &world.facts, world.now).len()
     };

@@ -84,7 +84,10 @@ fn hue(state: LeaseState) -> anstyle::Style {
 fn notes(lease: &LeaseView) -> Vec<String> {
     match &lease.ending {
         Some(ending) if ending.code == EndCode::Completed => Vec::new(),
-        Some(ending) => vec![ending.message.clone()],
+        Some(ending) => vec![match &lease.reason {
+            Some(reason) => format!("why it ended: {}", reason.text),
+            None => ending.message.clone(),
+        }],
         None if lease.may_reach.is_empty() || is_over(lease) => Vec::new(),
         None => vec![format!("reaches: {}", lease.may_reach.join(", "))],
     }

@@ -168,8 +168,12 @@ fn jobs_of_all_kinds() {
         Some(137),
         "The job outgrew its 2 GiB of memory.\u{1b}[2J",
     );
+    let game = json!({"code": "program_runs", "text": "Factorio runs.", "remedy": "Rents again 5 min after it closes.",
+        "figures": {"program": "Factorio", "kind": "game", "more": 0, "after_ms": 300_000}});
     let leases: Jobs = read(json!({"leases": [
         lease(json!({})),
+        lease(json!({"lease": "L-41b", "state": "finished", "granted_at_ms": NOW - 7_200_000, "used_ms": 61_000,
+            "earned": 5_674, "ending": ending("reclaimed", None, "The owner took the GPU back."), "reason": game})),
         lease(json!({"lease": "L-41", "state": "finished", "ending": done, "granted_at_ms": NOW - 86_400_000,
             "used_ms": 31_200, "earned": 2_902, "progress_permille": 1000})),
         lease(json!({"lease": "L-7", "name": "\u{202e}blender", "state": "failed", "ending": killed,

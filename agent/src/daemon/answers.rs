@@ -219,6 +219,7 @@ impl Daemon {
             progress_permille: lease.progress_permille,
             granted_at_ms: lease.granted_at_ms,
             ending: lease.ending.clone(),
+            reason: lease.reason.clone(),
             may_reach: reach(lease),
             reach: Some(Reach {
                 memory_bytes: grant.spec.memory_bytes,

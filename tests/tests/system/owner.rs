@@ -120,6 +120,15 @@ fn a_game_that_starts_in_mid_job_has_the_gpu_at_once_and_gives_no_grace() {
     drop(running);
     world.until_no_reason("program_runs");
     market.until_lease(&job, &["running"], SOON);
+    // Which game it was is read on this machine alone.
+    assert!(!market.job(&job).to_string().contains("sublet-test-game"));
+    let first = lease["lease"].as_str().unwrap();
+    let jobs = world.rig.json("jobs");
+    let leases = jobs["leases"].as_array().unwrap();
+    let here = leases.iter().find(|one| one["lease"] == first).unwrap();
+    assert_eq!(here["reason"]["code"], "program_runs", "{here}");
+    let list = world.rig.run(&["jobs"]).out;
+    assert!(list.contains("why it ended: sublet-test-game"), "{list}");
     market.cancel(&job);
 }
 

@@ -467,6 +467,7 @@ export interface components {
              */
             readonly progress_permille?: number | null;
             readonly reach?: components["schemas"]["Reach"] | null;
+            readonly reason?: components["schemas"]["Reason"] | null;
             /** @description Where it stands. */
             readonly state: components["schemas"]["LeaseState"];
             readonly transfer?: components["schemas"]["Transfer"] | null;

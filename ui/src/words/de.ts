@@ -204,6 +204,7 @@ export const de: Words = {
     lease: "Mietvertrag",
     gpus: "Läuft auf",
     mayReach: "Hat Zugriff auf",
+    whyEnded: "Warum er endete:",
     exitCode: (code) => `Beendet mit Code ${code}.`,
     outputs: "Ergebnisse",
     log: "Das Ende seiner Ausgabe",

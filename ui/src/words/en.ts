@@ -203,6 +203,7 @@ export const en = {
     lease: "Lease",
     gpus: "On",
     mayReach: "May reach",
+    whyEnded: "Why it ended:",
     exitCode: (code: string) => `Exit code ${code}.`,
     outputs: "Results",
     log: "The end of its output",

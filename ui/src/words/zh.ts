@@ -198,6 +198,7 @@ export const zh: Words = {
     lease: "租约",
     gpus: "运行于",
     mayReach: "可以使用",
+    whyEnded: "结束原因：",
     exitCode: (code) => `退出码 ${code}。`,
     outputs: "结果",
     log: "输出的末尾",

@@ -8,12 +8,15 @@ use crate::policy;
 use crate::settings::Settings;
 use sublet_protocol::ids::LeaseId;
 use sublet_protocol::lease::EndCode;
-use sublet_protocol::reason::ReasonCode;
+use sublet_protocol::reason::{Reason, ReasonCode};
 
 /// Why a lease is stopped, and how long its job may take to end in order.
 struct Cause {
     code: EndCode,
+    /// What the renter reads.
     message: String,
+    /// What the owner reads.
+    reason: Option<Reason>,
     grace_ms: u64,
 }
 
@@ -49,6 +52,7 @@ impl Turn<'_> {
             if let Some(cause) = cause {
                 let limit = lease.limit_ms();
                 lease.meter.cap(limit);
+                lease.reason = cause.reason;
                 self.stop(&id, cause.code, cause.message, cause.grace_ms);
             } else if lease.grace_until_ms.is_some_and(|at| now.mono_ms >= at) {
                 lease.grace_until_ms = None;
@@ -76,6 +80,7 @@ impl Turn<'_> {
             return Some(Cause {
                 code,
                 message,
+                reason: None,
                 grace_ms: 0,
             });
         }
@@ -86,8 +91,8 @@ impl Turn<'_> {
         Some(Cause {
             code: end_code(reason.code),
             grace_ms: grace_ms(lease, self.settings, reason.code),
-            // The renter reads it.
             message: policy::outside(reason.code).text,
+            reason: Some(reason),
         })
     }
 

@@ -4,6 +4,7 @@ use super::Turn;
 use super::enforce::{end_code, grace_ms};
 use crate::effect::Effect;
 use crate::lease::{Lease, Signal, Stage};
+use crate::policy;
 use crate::thermal::{self, Act, Governor};
 use sublet_protocol::ids::{GpuId, LeaseId};
 use sublet_protocol::reason::ReasonCode;
@@ -72,7 +73,11 @@ impl Turn<'_> {
         let why = ReasonCode::TooHot;
         let grace = grace_ms(lease, self.settings, why);
         let text = format!("{name} grew too hot, and nothing less than ending the job cools it.");
+        let reason = policy::ends(&self.memory, self.settings, self.facts, self.now, lease);
         self.stop(id, end_code(why), text, grace);
+        if let Some(lease) = self.memory.leases.get_mut(id) {
+            lease.reason = reason;
+        }
     }
 }
 

@@ -8,6 +8,7 @@ use sublet_protocol::heartbeat::{Action, Command, Funding, StopWhy};
 use sublet_protocol::ids::{GpuId, LeaseId};
 use sublet_protocol::lease::{EndCode, LeaseGrant};
 use sublet_protocol::money::{HourlyPrice, MicroUsd};
+use sublet_protocol::reason::Reason;
 
 impl Turn<'_> {
     /// Keeps the time of an answer while it matters to a lease; at rest nothing needs to be stored.
@@ -71,7 +72,7 @@ impl Turn<'_> {
         }
         let id = grant.lease.clone();
         let lease = match self.objection(&grant) {
-            Some(message) => Lease::refused(grant, self.now, message),
+            Some(Objection { message, reason }) => Lease::refused(grant, self.now, message, reason),
             None => {
                 let lease = self.taken(grant);
                 self.effects.push(lease.work());
@@ -101,15 +102,15 @@ impl Turn<'_> {
     }
 
     /// Why a grant is not taken, if it is not.
-    fn objection(&self, grant: &LeaseGrant) -> Option<String> {
+    fn objection(&self, grant: &LeaseGrant) -> Option<Objection> {
         let offers = policy::offers(&self.memory, self.settings, self.facts, self.now);
         if grant.gpus.is_empty() {
-            return Some("The lease names no GPU.".to_owned());
+            return Some("The lease names no GPU.".to_owned().into());
         }
         let mut floor = MicroUsd::ZERO;
         for (at, gpu) in grant.gpus.iter().enumerate() {
             if grant.gpus[..at].contains(gpu) {
-                return Some(format!("The lease names GPU {gpu} twice."));
+                return Some(format!("The lease names GPU {gpu} twice.").into());
             }
             let Some(offer) = offers.iter().find(|offer| offer.gpu.id == *gpu) else {
                 return Some(self.why_not(gpu));
@@ -117,32 +118,50 @@ impl Turn<'_> {
             floor = floor.saturating_add(offer.floor.0);
         }
         if grant.price < HourlyPrice(floor) {
-            return Some(format!(
+            let text = format!(
                 "The price of {} is below the floor of {}.",
                 grant.price,
                 HourlyPrice(floor)
-            ));
+            );
+            return Some(text.into());
         }
         let (spec, host) = (&grant.spec, &self.facts.host);
         if spec.cpu_milli > host.cpu_milli || spec.memory_bytes > host.memory_bytes {
-            return Some("The job asks for more CPU or memory than is on offer.".to_owned());
+            let text = "The job asks for more CPU or memory than is on offer.";
+            return Some(text.to_owned().into());
         }
         None
     }
 
-    fn why_not(&self, gpu: &GpuId) -> String {
+    fn why_not(&self, gpu: &GpuId) -> Objection {
         if self.memory.holder(gpu).is_some() {
-            return format!("GPU {gpu} is already rented.");
+            return format!("GPU {gpu} is already rented.").into();
         }
         let decision = policy::decide(&self.memory, self.settings, self.facts, self.now);
-        decision
-            .gpus
-            .iter()
-            .find(|decided| decided.gpu == *gpu)
-            .and_then(|decided| decided.reasons.first())
-            .map_or_else(
-                || format!("There is no GPU {gpu} here."),
-                |reason| policy::outside(reason.code).text,
-            )
+        let decided = decision.gpus.into_iter().find(|one| one.gpu == *gpu);
+        match decided.and_then(|decided| decided.reasons.into_iter().next()) {
+            Some(reason) => Objection {
+                message: policy::outside(reason.code).text,
+                reason: Some(reason),
+            },
+            None => format!("There is no GPU {gpu} here.").into(),
+        }
+    }
+}
+
+/// Why a grant is not taken.
+struct Objection {
+    /// What the marketplace hears.
+    message: String,
+    /// What the owner reads, where that says more.
+    reason: Option<Reason>,
+}
+
+impl From<String> for Objection {
+    fn from(message: String) -> Self {
+        Self {
+            message,
+            reason: None,
+        }
     }
 }
