@@ -218,10 +218,10 @@ pub fn render(view: &SettingsView, look: &Look) -> String {
 
 fn notes(page: &mut Page<'_>, faults: &[SettingsFault]) {
     for fault in faults {
-        page.line(&format!(
-            "line {}, column {}: {}",
-            fault.line, fault.column, fault.text
-        ));
+        page.line(&match (fault.line, fault.column) {
+            (Some(line), Some(column)) => format!("line {line}, column {column}: {}", fault.text),
+            _ => fault.text.clone(),
+        });
     }
 }
 

@@ -1,8 +1,9 @@
 //! What is known of the machine: its GPUs with their scores and sensors, and its container engine.
 
+use super::newcomers::Newcomers;
 use super::ours::Ours;
 use crate::bench::{BenchResult, KERNEL_VERSION};
-use crate::probe;
+use crate::probe::{self, Adapter};
 use crate::sensors::{
     self, Gpu, GpuKind, GpuReading, GpuSources, GpuWatch, Library, ProcessorLoad, SensorError,
     Snapshot,
@@ -23,14 +24,19 @@ const FIRST_READING: Duration = Duration::from_secs(5);
 
 /// The GPUs of this machine.
 pub struct Machine {
-    /// As found at start-up.
+    /// As found at start-up, and those that their drivers showed later.
     pub gpus: Vec<Gpu>,
     /// What could not be looked at, in words.
     pub problems: Vec<String>,
+    /// The one among them that is over once a card shows itself.
+    no_cards: Option<String>,
     /// Which containers are ours.
     pub ours: Ours,
     scores: BTreeMap<GpuId, BenchScore>,
+    simulated_score: Option<u32>,
     watch: Option<Arc<GpuWatch>>,
+    adapters: Vec<Adapter>,
+    newcomers: Newcomers,
     renting: bool,
     processor: ProcessorLoad,
     processor_percent: Option<u8>,
@@ -61,10 +67,11 @@ impl Machine {
             Ok(snapshot) => snapshot.driver.as_ref().err().cloned(),
             Err(error) => Some(error.clone()),
         };
-        match &driver_error {
-            None | Some(SensorError::NoLibrary(_)) => {}
-            Some(error) => problems.push(error.to_string()),
-        }
+        let no_cards = match &driver_error {
+            None | Some(SensorError::NoLibrary(_)) => None,
+            Some(error) => Some(error.to_string()),
+        };
+        problems.extend(no_cards.clone());
         let gpus = sensors::inventory(&cards, &adapters).unwrap_or_else(|error| {
             problems.push(error.to_string());
             Vec::new()
@@ -75,9 +82,13 @@ impl Machine {
         Ok(Self {
             gpus,
             problems,
+            no_cards,
             ours: Ours::new(watch.clone()),
             scores: BTreeMap::new(),
+            simulated_score: None,
             watch,
+            adapters,
+            newcomers: Newcomers::beside(graphics, &cards),
             renting: false,
             processor: ProcessorLoad::default(),
             processor_percent: None,
@@ -87,6 +98,49 @@ impl Machine {
     /// The GPU of that id.
     pub fn gpu(&self, id: &GpuId) -> Option<&Gpu> {
         self.gpus.iter().find(|gpu| gpu.id == *id)
+    }
+
+    /// Takes in cards that their driver shows only now: it was being updated when the agent started, or the card was
+    /// off the bus. True where the list of GPUs is another one than before.
+    pub fn take_in(&mut self) -> bool {
+        let Some(readings) = self.readings() else {
+            return false;
+        };
+        let Some(adapters) = self.newcomers.look(&readings) else {
+            return false;
+        };
+        match adapters {
+            Ok(adapters) => self.adapters = adapters,
+            Err(error) => {
+                tracing::warn!(%error, "the graphics adapters could not be listed again");
+            }
+        }
+        let mut cards: Vec<_> = readings
+            .gpus
+            .iter()
+            .map(|reading| reading.gpu.clone())
+            .collect();
+        for known in self.gpus.iter().filter_map(|gpu| gpu.card.clone()) {
+            if !cards.iter().any(|card| card.uuid == known.uuid) {
+                cards.push(known);
+            }
+        }
+        cards.sort_by_key(|card| card.pci);
+        match sensors::inventory(&cards, &self.adapters) {
+            Ok(gpus) => {
+                let count = gpus.len();
+                tracing::info!(count, "other GPUs are here than before");
+                self.gpus = gpus;
+                let over = self.no_cards.take();
+                self.problems
+                    .retain(|problem| Some(problem) != over.as_ref());
+                true
+            }
+            Err(error) => {
+                self.problems.push(error.to_string());
+                false
+            }
+        }
     }
 
     /// Takes up the benchmarks that were kept for the drivers in use.
@@ -108,11 +162,20 @@ impl Machine {
                     .insert(gpu.id.clone(), BenchScore::from(&result));
             }
         }
+        self.simulate();
     }
 
     /// Gives cards on which nothing can be computed, because only a substitute for the driver's library shows them, a
     /// score for tests.
-    pub fn simulate_scores(&mut self, score: u32) {
+    pub fn simulate_scores(&mut self, score: Option<u32>) {
+        self.simulated_score = score;
+        self.simulate();
+    }
+
+    fn simulate(&mut self) {
+        let Some(score) = self.simulated_score else {
+            return;
+        };
         let simulated = |gpu: &&Gpu| gpu.card.is_some() && gpu.adapter.is_none();
         for gpu in self.gpus.iter().filter(simulated) {
             let score = BenchScore {

@@ -13,6 +13,7 @@ mod job_log;
 mod link_news;
 mod machine;
 mod measure;
+mod newcomers;
 mod ours;
 mod send;
 mod senses;
@@ -134,12 +135,8 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         .map_or_else(Library::from_env, Library::at);
     let mut machine = Machine::look(&graphics, library).await?;
     machine.recall_scores(&store);
-    if let Some(score) = told.simulated_score {
-        machine.simulate_scores(score);
-    }
-    let cards = machine.facts(Instant::now());
-    let cards = cards.iter().map(KnownGpu::from).collect();
-    let settings = Watched::open(&told.data, overrides, cards);
+    machine.simulate_scores(told.simulated_score);
+    let settings = Watched::open(&told.data, overrides, known(&machine));
     let market = settings.good.market.clone().context(NO_MARKET)?;
     let options = Options {
         data: told.data,
@@ -307,6 +304,10 @@ impl Daemon {
     }
 
     async fn second(&mut self) {
+        if self.machine.take_in() {
+            self.machine.recall_scores(&self.store);
+            self.settings.meet(known(&self.machine));
+        }
         self.settings.look();
         self.senses.choose(&self.settings.good.programs);
         self.machine.second();
@@ -365,6 +366,12 @@ impl Daemon {
         }
         self.take(Event::Tick).await;
     }
+}
+
+/// The GPUs as far as they bound what can be chosen for them.
+fn known(machine: &Machine) -> Vec<KnownGpu> {
+    let facts = machine.facts(Instant::now());
+    facts.iter().map(KnownGpu::from).collect()
 }
 
 fn describe(found: sandbox::Found, now_ms: u64) -> FoundContainer {

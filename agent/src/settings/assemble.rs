@@ -1,10 +1,12 @@
 //! From what was said to what holds: defaults, the file, the command line, and what they must agree on.
 
 use super::document::{self, Placed, Said};
-use super::fault::{Fault, Faults, Place};
+use super::fault::{At, Fault, Faults};
 use super::key::{Address, Holds, Key};
 use super::value::Value;
 use super::{Choices, KEYS, KnownGpu, Overrides, Preset};
+use std::collections::BTreeSet;
+use sublet_core::policy::heat;
 use sublet_core::settings::{GpuSettings, Heat, Mode, Quiet};
 use sublet_protocol::ids::GpuId;
 
@@ -17,6 +19,8 @@ pub struct Parsed {
     pub warnings: Vec<Fault>,
     pub(super) file: Said,
     pub(super) overrides: Overrides,
+    /// What nobody chose for a GPU, and its driver bounds.
+    pub(super) bounded: BTreeSet<(GpuId, &'static str)>,
 }
 
 /// Reads a text by itself.
@@ -55,38 +59,42 @@ pub fn parse_under(
     if !faulty.is_empty() {
         return Err(faulty);
     }
+    let bounded = bound(&said, &mut choices, known);
     let warnings = warnings(text, &said, &choices, known);
     Ok(Parsed {
         choices,
         warnings,
         file,
         overrides: overrides.clone(),
+        bounded,
     })
 }
 
 /// What the command line says. A preset's text is ours, and a test reads it.
 fn command_line(overrides: &Overrides) -> Said {
     let mut said = overrides.preset.map(said_by).unwrap_or_default();
-    let mut say = |path, value| {
-        said.values.insert((None, path), Placed { value, at: None });
+    let mut say = |path, value, words: &str| {
+        let at = At::CommandLine(words.to_owned());
+        said.values.insert((None, path), Placed { value, at });
     };
     if let Some(floor) = overrides.floor {
-        say("price.floor", Value::Money(floor.0));
+        say("price.floor", Value::Money(floor.0), "--floor");
     }
     if let Some(market) = &overrides.market {
-        say("market.url", Value::Address(market.clone()));
+        say("market.url", Value::Address(market.clone()), "--market");
     }
     if overrides.allow_software_gpu {
-        say("rent.allow_software_gpu", Value::YesNo(true));
+        let words = "--allow-software-gpu";
+        say("rent.allow_software_gpu", Value::YesNo(true), words);
     }
     said
 }
 
-/// What a preset says.
+/// What a preset says, on the command line.
 pub(super) fn said_by(preset: Preset) -> Said {
     let mut said = document::read(preset.text, &mut Faults::of(preset.text));
     for placed in said.values.values_mut() {
-        placed.at = None;
+        placed.at = At::CommandLine(format!("--preset {preset}"));
     }
     said
 }
@@ -140,13 +148,7 @@ const POWER: &str = "quiet.power_percent";
 
 /// Temperatures that nobody chose follow those that somebody did; bounds that bound nothing go.
 fn finish(gpu: &mut GpuSettings, chosen: impl Fn(&'static str) -> bool) {
-    let usual = Heat::default();
-    if !chosen(TARGET) {
-        gpu.heat.target_c = gpu.heat.hot_c - (usual.hot_c - usual.target_c);
-    }
-    if !chosen(COOL) {
-        gpu.heat.cool_c = gpu.heat.target_c - (usual.target_c - usual.cool_c);
-    }
+    follow(&mut gpu.heat, chosen);
     gpu.quiet = gpu.quiet.filter(|quiet| {
         let Quiet {
             power_percent,
@@ -156,24 +158,76 @@ fn finish(gpu: &mut GpuSettings, chosen: impl Fn(&'static str) -> bool) {
     });
 }
 
+fn follow(heat: &mut Heat, chosen: impl Fn(&'static str) -> bool) {
+    let usual = Heat::default();
+    if !chosen(TARGET) {
+        heat.target_c = heat.hot_c - (usual.hot_c - usual.target_c);
+    }
+    if !chosen(COOL) {
+        heat.cool_c = heat.target_c - (usual.target_c - usual.cool_c);
+    }
+}
+
+fn in_order(heat: &Heat) -> bool {
+    heat.cool_c < heat.target_c && heat.target_c < heat.hot_c
+}
+
+/// What holds for a card: what nobody chose is never more than its driver bears.
+fn borne(said: &Said, choices: &Choices, card: &KnownGpu) -> Heat {
+    let mut heat = choices.settings.gpu(&card.id).heat;
+    let chosen = |path| said.holding(&card.id, path).is_some();
+    if !chosen(HOT) {
+        heat.hot_c = heat::bounds(heat, card.slowdown_c).hot_c;
+        follow(&mut heat, chosen);
+    }
+    heat
+}
+
+/// Puts in force for single cards what their drivers bound, and tells which choices that are.
+fn bound(
+    said: &Said,
+    choices: &mut Choices,
+    known: &[KnownGpu],
+) -> BTreeSet<(GpuId, &'static str)> {
+    let mut bounded = BTreeSet::new();
+    for card in known {
+        let mut own = choices.settings.gpu(&card.id).clone();
+        let heat = borne(said, choices, card);
+        for (path, before, after) in [
+            (TARGET, own.heat.target_c, heat.target_c),
+            (HOT, own.heat.hot_c, heat.hot_c),
+            (COOL, own.heat.cool_c, heat.cool_c),
+        ] {
+            if before != after {
+                bounded.insert((card.id.clone(), path));
+            }
+        }
+        if own.heat != heat {
+            own.heat = heat;
+            choices.settings.gpus.insert(card.id.clone(), own);
+        }
+    }
+    bounded
+}
+
 /// `cool_c < target_c < hot_c`, for the rig and for each GPU that says something of its own about it.
 fn check_heat(said: &Said, choices: &Choices, faults: &mut Faults<'_>) {
     let mut check = |gpu: Option<&GpuId>, heat: &Heat| {
-        if heat.cool_c < heat.target_c && heat.target_c < heat.hot_c {
+        if in_order(heat) {
             return;
         }
         let said_last = [TARGET, HOT, COOL]
             .into_iter()
-            .filter_map(|path| Some((said.get(gpu, path)?.at?, path)))
+            .filter_map(|path| Some((said.get(gpu, path)?.at.clone(), path)))
             .max();
-        let Some((place, path)) = said_last else {
+        let Some((at, path)) = said_last else {
             return;
         };
         let what = format!(
             "does not fit: it must be cool_c < target_c < hot_c, and with what is chosen and the defaults they are {} < {} < {} °C",
             heat.cool_c, heat.target_c, heat.hot_c
         );
-        faults.add_at(place, Some(&name(gpu, path)), what);
+        faults.add_at(at, Some(&name(gpu, path)), what);
     };
     check(None, &choices.settings.each.heat);
     for (gpu, own) in &choices.settings.gpus {
@@ -190,19 +244,42 @@ fn check_cards(said: &Said, choices: &Choices, known: &[KnownGpu], faults: &mut 
                 .get(Some(&card.id), path)
                 .map(|own| (own, Some(&card.id)));
             let placed = own.or_else(|| said.get(None, path).map(|rigs| (rigs, None)));
-            if let Some((placed, gpu)) = placed {
-                let place = placed.at.unwrap_or(Place { line: 1, column: 1 });
-                faults.add_at(place, Some(&name(gpu, path)), what);
-            }
+            let Some((placed, gpu)) = placed else {
+                return;
+            };
+            let what = match placed.at {
+                At::Text(_) => what,
+                At::CommandLine(_) => {
+                    format!(
+                        "{what}; choose it under [gpu.\"{}\"] in the settings",
+                        card.id
+                    )
+                }
+            };
+            faults.add_at(placed.at.clone(), Some(&name(gpu, path)), what);
         };
         if let Some(slowdown) = card.slowdown_c
-            && holds.heat.hot_c > slowdown
+            && in_order(&holds.heat)
         {
-            let what = format!(
-                "is {} °C; {} slows itself down from {slowdown} °C, so it must be at most that",
-                holds.heat.hot_c, card.name
-            );
-            refuse(HOT, what);
+            let heat = borne(said, choices, card);
+            let stop = heat::bounds(heat, card.slowdown_c).hot_c;
+            let slows = format!("{} slows itself down from {slowdown} °C", card.name);
+            if heat.hot_c > slowdown {
+                let what = format!("is {} °C; {slows}, so it must be at most that", heat.hot_c);
+                refuse(HOT, what);
+            } else if heat.target_c >= stop {
+                let what = format!(
+                    "is {} °C; {slows} and gives its job up at {stop} °C, so it must be below that",
+                    heat.target_c
+                );
+                refuse(TARGET, what);
+            } else if heat.cool_c >= heat.target_c {
+                let what = format!(
+                    "is {} °C; {slows} and is held at {} °C, so it must be below that",
+                    heat.cool_c, heat.target_c
+                );
+                refuse(COOL, what);
+            }
         }
         if let (Some(power), Some(quiet)) = (card.power, holds.quiet)
             && power.default_mw > 0
@@ -230,21 +307,22 @@ fn warnings(text: &str, said: &Said, choices: &Choices, known: &[KnownGpu]) -> V
     for (gpu, place) in &said.gpus {
         if !known.is_empty() && !known.iter().any(|card| card.id == *gpu) {
             let what = "is not in this machine now; what is said of it holds when it is back, and `sublet gpus` lists those that are here";
-            found.add_at(*place, Some(&format!("gpu.{gpu}")), what);
+            found.add_at(At::Text(*place), Some(&format!("gpu.{gpu}")), what);
         }
     }
     let scheduled = |gpu: &GpuSettings| gpu.mode == Mode::Schedule;
     let settings = &choices.settings;
     let any = scheduled(&settings.each) || settings.gpus.values().any(scheduled);
     if any && choices.hours.is_empty() {
-        let place = said.values.iter().find_map(|((_, path), placed)| {
-            (*path == "rent.mode" && placed.value == Value::Word("schedule"))
-                .then_some(placed.at)
-                .flatten()
-        });
-        let place = place.unwrap_or(Place { line: 1, column: 1 });
+        let schedule = Value::Word("schedule");
         let what = "is \"schedule\" and there are no [[rent.hours]], so it never rents";
-        found.add_at(place, Some("rent.mode"), what);
+        let asked = said
+            .values
+            .iter()
+            .find(|((_, path), placed)| *path == "rent.mode" && placed.value == schedule);
+        if let Some((_, placed)) = asked {
+            found.add_at(placed.at.clone(), Some("rent.mode"), what);
+        }
     }
     found.finish()
 }

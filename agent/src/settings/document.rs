@@ -1,6 +1,6 @@
 //! From text to values with their places; what stands for what is decided in [`super::assemble`].
 
-use super::fault::{Faults, Place};
+use super::fault::{At, Faults, Place};
 use super::key::{Key, hint, tables};
 use super::kind;
 use super::value::Value;
@@ -10,11 +10,11 @@ use sublet_protocol::ids::GpuId;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// A value and where it was said; the command line has no place.
+/// A value and where it was said.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Placed {
     pub value: Value,
-    pub at: Option<Place>,
+    pub at: At,
 }
 
 /// What a text says: for the rig under no GPU, and for single GPUs. The path is the rig's in both cases.
@@ -45,7 +45,7 @@ pub fn read(text: &str, faults: &mut Faults<'_>) -> Said {
         Err(error) => {
             let place = faults.place(error.span().map_or(0, |span| span.start));
             faults.add_at(
-                place,
+                At::Text(place),
                 None,
                 format!("this is not TOML: {}", error.message()),
             );
@@ -108,7 +108,7 @@ fn walk<'a, 'i: 'a>(
         let at = key.span().start;
         if let Some((_, known)) = names.iter().find(|(name, _)| *name == path) {
             if let Some(value) = kind::read(&known.kind, &shown, value, faults) {
-                let at = Some(faults.place(at));
+                let at = At::Text(faults.place(at));
                 take(known, Placed { value, at });
             }
             continue;

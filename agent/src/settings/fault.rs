@@ -1,15 +1,14 @@
 //! What is wrong with a text, and where.
 
 use std::fmt;
+use std::path::Path;
 
-/// One thing that is wrong with a settings text.
+/// One thing that is wrong with the settings.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("line {line}, column {column}: {}{what}", named(.key.as_deref()))]
+#[error("{at}: {}{what}", named(.key.as_deref()))]
 pub struct Fault {
-    /// The line, from 1.
-    pub line: u32,
-    /// The column in characters, from 1.
-    pub column: u32,
+    /// Where it was said.
+    pub at: At,
     /// The key, such as `heat.hot_c`, where it is about one.
     pub key: Option<String>,
     /// What it is and what is allowed. With [`Self::key`] before it, it reads as a sentence.
@@ -17,9 +16,12 @@ pub struct Fault {
 }
 
 impl Fault {
-    /// What it says, without its place.
+    /// What it says, without its place in the text.
     pub fn said(&self) -> String {
-        format!("{}{}", named(self.key.as_deref()), self.what)
+        match self.at {
+            At::Text(_) => format!("{}{}", named(self.key.as_deref()), self.what),
+            At::CommandLine(_) => self.to_string(),
+        }
     }
 }
 
@@ -34,6 +36,34 @@ pub struct Place {
     pub line: u32,
     /// The column in characters, from 1.
     pub column: u32,
+}
+
+/// Where something was said.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum At {
+    /// In the settings text.
+    Text(Place),
+    /// On the command line, by these words: `--preset laptop`.
+    CommandLine(String),
+}
+
+impl At {
+    /// Its place in the text, where it is there.
+    pub fn place(&self) -> Option<Place> {
+        match self {
+            Self::Text(place) => Some(*place),
+            Self::CommandLine(_) => None,
+        }
+    }
+}
+
+impl fmt::Display for At {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(Place { line, column }) => write!(f, "line {line}, column {column}"),
+            Self::CommandLine(words) => f.write_str(words),
+        }
+    }
 }
 
 /// Collects what is wrong with one text.
@@ -69,24 +99,31 @@ impl<'t> Faults<'t> {
 
     /// Something about a key, at a byte of the text.
     pub fn add(&mut self, offset: usize, key: &str, what: impl Into<String>) {
-        let place = self.place(offset);
-        self.add_at(place, Some(key), what);
+        let at = At::Text(self.place(offset));
+        self.add_at(at, Some(key), what);
     }
 
-    /// Something at a place.
-    pub fn add_at(&mut self, place: Place, key: Option<&str>, what: impl Into<String>) {
+    /// Something that was said there.
+    pub fn add_at(&mut self, at: At, key: Option<&str>, what: impl Into<String>) {
         self.found.push(Fault {
-            line: place.line,
-            column: place.column,
+            at,
             key: key.map(str::to_owned),
             what: what.into(),
         });
     }
 
-    /// All of them, from the top of the text to its end.
+    /// All of them, from the top of the text to its end, then those of the command line.
     pub fn finish(mut self) -> Vec<Fault> {
-        self.found.sort_by_key(|fault| (fault.line, fault.column));
+        self.found.sort_by(|one, other| one.at.cmp(&other.at));
         self.found
+    }
+}
+
+/// Where to look for the first of some faults: this file, or the command line.
+pub fn source(path: &Path, faults: &[Fault]) -> String {
+    match faults.first().map(|fault| &fault.at) {
+        Some(At::CommandLine(_)) => "the command line".to_owned(),
+        _ => path.display().to_string(),
     }
 }
 

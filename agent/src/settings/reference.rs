@@ -82,7 +82,7 @@ pub fn reference() -> String {
             key.says
         );
     }
-    page.push_str("\nThe temperatures are in order: `cool_c` < `target_c` < `hot_c`. Where you choose only some of them, the others follow: `target_c` is 3 °C below `hot_c`, `cool_c` 4 °C below `target_c`. `hot_c` is at most what the card's own driver slows it down at, and `power_percent` no less than the card takes.\n");
+    page.push_str("\nThe temperatures are in order: `cool_c` < `target_c` < `hot_c`. Where you choose only some of them, the others follow: `target_c` is 3 °C below `hot_c`, `cool_c` 4 °C below `target_c`. `hot_c` is at most what the card's own driver slows it down at, and `power_percent` no less than the card takes; a `hot_c` that you do not choose is 2 °C below that point where the default is more.\n");
     page.push_str("\n### `[gpu.\"ID\"]`\n\nFor one GPU, by its id from `sublet gpus`; what is left out is the rig's.\n\n| key | instead of |\n|---|---|\n");
     for key in KEYS {
         if let Some(own) = key.own() {

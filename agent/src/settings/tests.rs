@@ -267,6 +267,124 @@ fn what_is_wrong_is_said_with_its_line_and_what_is_allowed() {
     }
 }
 
+/// A card whose driver slows it down early.
+fn delicate(slowdown_c: i32) -> KnownGpu {
+    KnownGpu {
+        slowdown_c: Some(slowdown_c),
+        ..card("GPU-1")
+    }
+}
+
+#[test]
+fn what_nobody_chose_is_never_more_than_the_card_bears() {
+    let of = |text: &str, slowdown_c| {
+        let choices = parse_text(text, &[delicate(slowdown_c)]).unwrap().choices;
+        let heat = choices.settings.gpu(&GpuId::new("GPU-1").unwrap()).heat;
+        (heat.cool_c, heat.target_c, heat.hot_c)
+    };
+    assert_eq!(of("", 90), (76, 80, 83));
+    assert_eq!(of("", 80), (71, 75, 78));
+    assert_eq!(of("[gpu.GPU-1]\nmode = \"off\"\n", 80), (71, 75, 78));
+    assert_eq!(of("heat.target_c = 70", 80), (66, 70, 78));
+    assert_eq!(of("heat.hot_c = 80", 80), (73, 77, 80));
+    let parsed = parse_text("", &[delicate(80), card("GPU-2")]).unwrap();
+    assert_eq!(parsed.choices.settings.each.heat, Heat::default());
+    assert_eq!(
+        parsed.choices.settings.gpus.len(),
+        1,
+        "only where it differs"
+    );
+    let shown = view::values(&parsed);
+    let of_card: Vec<_> = shown
+        .iter()
+        .filter(|value| value.gpu.is_some())
+        .map(|value| (value.key.as_str(), value.shown.as_str()))
+        .collect();
+    assert_eq!(
+        of_card,
+        [
+            ("gpu.GPU-1.heat.target_c", "75 °C"),
+            ("gpu.GPU-1.heat.hot_c", "78 °C"),
+            ("gpu.GPU-1.heat.cool_c", "71 °C")
+        ]
+    );
+}
+
+#[test]
+fn a_temperature_that_was_chosen_must_lie_below_what_the_card_bears() {
+    for (text, slowdown_c, said) in [
+        (
+            "[heat]\ntarget_c = 82\n",
+            84,
+            "line 2, column 1: `heat.target_c` is 82 °C; RTX 4090 slows itself down from 84 °C and gives its job up at 82 °C, so it must be below that",
+        ),
+        (
+            "[heat]\nhot_c = 80\ntarget_c = 79\n",
+            80,
+            "line 3, column 1: `heat.target_c` is 79 °C; RTX 4090 slows itself down from 80 °C and gives its job up at 78 °C, so it must be below that",
+        ),
+        (
+            "[gpu.GPU-1]\nheat.cool_c = 76\n",
+            80,
+            "line 2, column 6: `gpu.GPU-1.heat.cool_c` is 76 °C; RTX 4090 slows itself down from 80 °C and is held at 75 °C, so it must be below that",
+        ),
+    ] {
+        let faults = parse_text(text, &[delicate(slowdown_c)]).unwrap_err();
+        let faults: Vec<String> = faults.iter().map(ToString::to_string).collect();
+        assert_eq!(faults, [said], "{text}");
+    }
+}
+
+#[test]
+fn a_preset_of_the_command_line_that_a_card_cannot_do_is_told_as_such() {
+    let folder = tempfile::tempdir().unwrap();
+    let text = "# mine\n[price]\nfloor = \"0.5\"\n";
+    std::fs::write(folder.path().join(FILE_NAME), text).unwrap();
+    let hungry = KnownGpu {
+        power: Some(PowerRange {
+            lowest_mw: 360_000,
+            highest_mw: 600_000,
+            default_mw: 450_000,
+        }),
+        ..card("GPU-1")
+    };
+    let overrides = Overrides {
+        preset: Some("laptop".parse().unwrap()),
+        ..Overrides::default()
+    };
+    let mut watched = Watched::open(folder.path(), overrides, vec![hungry]);
+    let said = "--preset laptop: `quiet.power_percent` is 70 %, which is 315 W; RTX 4090 takes no less than 360 W, so it must be 80 to 100 %; choose it under [gpu.\"GPU-1\"] in the settings";
+    let problem = watched.problem.as_ref().unwrap().to_string();
+    assert_eq!(problem, format!("the command line, {said}"));
+    let fault = watched.view().faults.remove(0);
+    assert_eq!(
+        (fault.line, fault.column, fault.text.as_str()),
+        (None, None, said)
+    );
+    // What it says to do helps.
+    let mended = format!("{text}[gpu.\"GPU-1\"]\nquiet.power_percent = 80\n");
+    touch(&folder.path().join(FILE_NAME), &mended);
+    assert!(watched.look());
+    assert!(watched.problem.is_none(), "{:?}", watched.problem);
+}
+
+#[test]
+fn a_gpu_that_comes_later_bounds_what_was_chosen_before() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    std::fs::write(&path, "[heat]\nhot_c = 85\n").unwrap();
+    let mut watched = Watched::open(folder.path(), Overrides::default(), Vec::new());
+    assert!(watched.problem.is_none());
+    watched.meet(vec![delicate(80)]);
+    let problem = watched.problem.as_ref().unwrap().to_string();
+    assert!(
+        problem.contains("`heat.hot_c` is 85 °C; RTX 4090"),
+        "{problem}"
+    );
+    watched.meet(vec![delicate(90)]);
+    assert!(watched.problem.is_none());
+}
+
 #[test]
 fn a_text_that_is_not_toml_says_where() {
     for (text, place) in [
@@ -423,7 +541,8 @@ proptest! {
                 let lines = u32::try_from(text.split('\n').count()).unwrap();
                 prop_assert!(!faults.is_empty());
                 for fault in faults {
-                    prop_assert!((1..=lines).contains(&fault.line), "{fault} in {text:?}");
+                    let line = fault.at.place().unwrap().line;
+                    prop_assert!((1..=lines).contains(&line), "{fault} in {text:?}");
                 }
             }
         }

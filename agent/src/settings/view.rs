@@ -15,25 +15,31 @@ use sublet_protocol::local::settings::{
 pub fn faults(faults: &[Fault]) -> Vec<SettingsFault> {
     faults
         .iter()
-        .map(|fault| SettingsFault {
-            line: fault.line,
-            column: fault.column,
-            key: fault.key.clone(),
-            text: fault.said(),
+        .map(|fault| {
+            let place = fault.at.place();
+            SettingsFault {
+                line: place.map(|place| place.line),
+                column: place.map(|place| place.column),
+                key: fault.key.clone(),
+                text: fault.said(),
+            }
         })
         .collect()
 }
 
-/// Every key for the rig, then what single GPUs have of their own.
+/// Every key for the rig, then what single GPUs have of their own: by the owner's word, or because their driver bounds
+/// what nobody chose.
 pub fn values(parsed: &Parsed) -> Vec<SettingsValue> {
     let rigs = KEYS.iter().map(|key| Address { gpu: None, key });
-    let gpus = parsed.file.gpus.keys().flat_map(|gpu| {
-        KEYS.iter()
-            .filter(|key| parsed.file.get(Some(gpu), key.path).is_some())
-            .map(|key| Address {
-                gpu: Some(gpu.clone()),
-                key,
-            })
+    let gpus = parsed.choices.settings.gpus.keys().flat_map(|gpu| {
+        let own = |key: &&Key| {
+            parsed.file.get(Some(gpu), key.path).is_some()
+                || parsed.bounded.contains(&(gpu.clone(), key.path))
+        };
+        KEYS.iter().filter(own).map(|key| Address {
+            gpu: Some(gpu.clone()),
+            key,
+        })
     });
     rigs.chain(gpus)
         .map(|address| value(&address, parsed))
@@ -48,7 +54,7 @@ fn value(address: &Address, parsed: &Parsed) -> SettingsValue {
     let line = parsed
         .file
         .get(gpu, key.path)
-        .and_then(|placed| placed.at)
+        .and_then(|placed| placed.at.place())
         .map(|place| place.line)
         .filter(|_| source == SettingsSource::File);
     SettingsValue {

@@ -1,7 +1,7 @@
 //! Follows the owner's file while the agent runs.
 
 use super::assemble::{Parsed, parse_under};
-use super::fault::Summary;
+use super::fault::{Summary, source};
 use super::{Choices, FILE_NAME, Fault, GOOD_FILE_NAME, KnownGpu, Overrides};
 use crate::store::durable;
 use std::io;
@@ -20,7 +20,7 @@ pub enum SettingsError {
         why: String,
     },
     /// What it says is refused.
-    #[error("{path}, {}", Summary(.faults))]
+    #[error("{}, {}", source(.path, .faults), Summary(.faults))]
     Refused {
         /// Which file.
         path: PathBuf,
@@ -133,6 +133,14 @@ impl Watched {
     fn hold(&mut self, parsed: Parsed) {
         self.good = parsed.choices.clone();
         self.in_force = parsed;
+    }
+
+    /// Other GPUs are here than before: what they can do bounds what can be chosen for them.
+    pub fn meet(&mut self, known: Vec<KnownGpu>) {
+        if self.known != known {
+            self.known = known;
+            self.reload();
+        }
     }
 
     /// Reads it anew, whatever its stamp says.

@@ -32,10 +32,12 @@ pub struct SettingsView {
 /// Something that is wrong with a text, or may be.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct SettingsFault {
-    /// The line, from 1.
-    pub line: u32,
-    /// The column in characters, from 1.
-    pub column: u32,
+    /// The line, from 1; absent where the agent's command line is at fault.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub line: Option<u32>,
+    /// The column in characters, from 1; absent where the line is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub column: Option<u32>,
     /// The key it is about, where it is about one.
     pub key: Option<String>,
     /// What it is and what is allowed, as a sentence without its full stop.

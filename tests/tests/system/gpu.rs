@@ -4,15 +4,21 @@ use nvml_sim::{Code, Gpu, Process, Scenario};
 use serde_json::Value;
 use std::path::Path;
 use sublet_tests::market::{BRISK, Market};
-use sublet_tests::rig::{Rig, With};
+use sublet_tests::rig::{HEADLESS, Rig, With};
 
-fn rig_with(folder: &Path, market: &Market, scenario: &Scenario) -> (Rig, nvml_sim::Stage) {
+fn rig_with(
+    folder: &Path,
+    market: &Market,
+    scenario: &Scenario,
+    settings: Option<&str>,
+) -> (Rig, nvml_sim::Stage) {
     let nvml = folder.join("nvml");
     std::fs::create_dir(&nvml).unwrap();
     let stage = nvml_sim::stage(&nvml, scenario).unwrap_or_else(|error| panic!("{error}"));
     let library = stage.library().to_str().unwrap().to_owned();
     let with = With {
         env: vec![("SUBLET_NVML_LIBRARY".into(), library)],
+        settings: settings.map(|own| format!("{HEADLESS}{own}")),
         ..With::default()
     };
     let mut rig = Rig::new(folder, &market.url, with);
@@ -47,7 +53,12 @@ fn a_card_is_watched_and_what_is_wrong_with_it_is_a_reason() {
         temperature_c: 45,
         ..Gpu::default()
     };
-    let (rig, stage) = rig_with(folder.path(), &market, &Scenario::with_gpus([calm.clone()]));
+    let (rig, stage) = rig_with(
+        folder.path(),
+        &market,
+        &Scenario::with_gpus([calm.clone()]),
+        None,
+    );
     let status = rig.until_status("a reading", |s| card(s)["telemetry"]["temperature_c"] == 45);
     assert_eq!(card(&status)["info"]["name"], "NVIDIA GeForce RTX 4090");
     assert!(has(&status, "not_benchmarked"), "{status}");
@@ -104,8 +115,43 @@ fn a_driver_that_is_being_updated_is_told_and_the_agent_goes_on() {
         init_error: Some(Code::LibRmVersionMismatch),
         ..Scenario::default()
     };
-    let (rig, _stage) = rig_with(folder.path(), &market, &scenario);
+    let (rig, _stage) = rig_with(folder.path(), &market, &scenario, None);
     let gpus = rig.json("gpus");
     assert!(gpus["problems"].to_string().contains("updated"), "{gpus}");
     assert_eq!(rig.run(&["status"]).code, 0);
+}
+
+#[test]
+fn a_card_that_comes_after_the_start_is_taken_in_and_bounds_what_was_chosen() {
+    let folder = tempfile::tempdir().unwrap();
+    let market = Market::start(&folder.path().join("market"), BRISK, "1.00");
+    let away = Scenario {
+        init_error: Some(Code::LibRmVersionMismatch),
+        ..Scenario::default()
+    };
+    let hot = "[heat]\nhot_c = 85\n";
+    let (rig, stage) = rig_with(folder.path(), &market, &away, Some(hot));
+    let nvidia = |status: &Value| {
+        let gpus = status["gpus"].as_array().unwrap();
+        gpus.iter().any(|gpu| gpu["info"]["vendor"] == "nvidia")
+    };
+    let settings = rig.json("settings");
+    assert_eq!(settings["problem"], Value::Null, "{settings}");
+    assert!(!nvidia(&rig.json("status")));
+
+    stage
+        .set(&Scenario::with_gpus([Gpu {
+            name: "NVIDIA GeForce RTX 4090".into(),
+            slowdown_temperature_c: 80,
+            ..Gpu::default()
+        }]))
+        .unwrap();
+    let status = rig.until_status("the card", nvidia);
+    assert!(has(&status, "settings_unreadable"), "{status}");
+    let settings = rig.json("settings");
+    let fault = &settings["faults"][0];
+    assert_eq!(fault["key"], "heat.hot_c", "{settings}");
+    assert_eq!(fault["line"], 5, "{settings}");
+    let gpus = rig.json("gpus");
+    assert!(!gpus["problems"].to_string().contains("updated"), "{gpus}");
 }

@@ -658,16 +658,16 @@ export interface components {
         readonly SettingsFault: {
             /**
              * Format: int32
-             * @description The column in characters, from 1.
+             * @description The column in characters, from 1; absent where the line is.
              */
-            readonly column: number;
+            readonly column?: number | null;
             /** @description The key it is about, where it is about one. */
             readonly key?: string | null;
             /**
              * Format: int32
-             * @description The line, from 1.
+             * @description The line, from 1; absent where the agent's command line is at fault.
              */
-            readonly line: number;
+            readonly line?: number | null;
             /** @description What it is and what is allowed, as a sentence without its full stop. */
             readonly text: string;
         };

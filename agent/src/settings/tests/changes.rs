@@ -185,7 +185,7 @@ fn what_cannot_be_changed_says_why() {
     let refused = |text, change| changed(text, &change).unwrap_err();
     let hot = || edits(&[("heat.hot_c", Some(json!(80)))]);
     match refused("[heat\n", hot()) {
-        EditError::NotToml(faults) => assert_eq!(faults[0].line, 1),
+        EditError::NotToml(faults) => assert_eq!(faults[0].at.place().unwrap().line, 1),
         other => panic!("{other}"),
     }
     assert!(matches!(
