@@ -25,5 +25,6 @@ pub mod screen;
 pub mod session;
 pub mod simulated;
 pub mod wait;
+pub mod wall_clock;
 pub mod webdriver;
 pub mod windows;

@@ -5,7 +5,10 @@ use crate::market::Market;
 use crate::rig::{HEADLESS, Rig, With};
 use crate::wait::until;
 use nvml_sim::{Gpu, Scenario, Stage};
+use rustix::fs::{CWD, FileType, Mode, mknodat};
 use serde_json::Value;
+use std::fs::File;
+use std::io::Write;
 use std::path::Path;
 use std::time::Duration;
 
@@ -68,6 +71,17 @@ impl Simulated {
         self.stage.set(scenario).unwrap();
     }
 
+    /// The driver hangs: the next call does not return until the answer lets it.
+    #[track_caller]
+    pub fn hang(&self) -> Hanging<'_> {
+        let scenario = self.stage.scenario();
+        let pipe = scenario.with_extension("pipe");
+        let own = Mode::RUSR | Mode::WUSR;
+        mknodat(CWD, &pipe, FileType::Fifo, own, 0).unwrap();
+        std::fs::rename(pipe, scenario).unwrap();
+        Hanging { world: self }
+    }
+
     /// The power limit that the agent set last, in mW.
     #[track_caller]
     pub fn limit_mw(&self) -> Option<u32> {
@@ -106,6 +120,24 @@ impl Simulated {
     #[track_caller]
     pub fn until_no_reason(&self, code: &str) -> Value {
         self.rig.until_status(code, |status| !has(status, code))
+    }
+}
+
+/// A driver that hangs in a call.
+pub struct Hanging<'a> {
+    world: &'a Simulated,
+}
+
+impl Hanging<'_> {
+    /// It answers again, and shows the world so.
+    #[track_caller]
+    pub fn answer(self, scenario: &Scenario) {
+        let stage = &self.world.stage;
+        // Opens once the driver waits at the other end.
+        let mut pipe = File::options().write(true).open(stage.scenario()).unwrap();
+        stage.set(scenario).unwrap();
+        pipe.write_all(&std::fs::read(stage.scenario()).unwrap())
+            .unwrap();
     }
 }
 

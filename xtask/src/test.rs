@@ -360,7 +360,7 @@ impl Tests<'_> {
 
     fn ground(&mut self) -> anyhow::Result<&Variables> {
         if self.ground.is_none() {
-            let packages = ["sublet-agent", "sublet-market", "nvml-sim"];
+            let packages = ["sublet-agent", "sublet-market", "nvml-sim", "clock-sim"];
             self.folders.build(self.console, Kind::Dev, &packages)?;
             let ground = Ground::prepare(self.console, self.folders, Life::WithUs)?;
             let image = ground.sample_image(self.console)?;
@@ -375,6 +375,7 @@ impl Tests<'_> {
                 ("SUBLET_BIN", built("sublet")?),
                 ("SUBLET_MARKET_BIN", built("sublet-market")?),
                 ("SUBLET_NVML_SIM", built("libnvml_sim.so")?),
+                ("SUBLET_CLOCK_SIM", built("libclock_sim.so")?),
                 (
                     "SUBLET_TEST_REGISTRY",
                     ground.registry().address().to_string(),

@@ -10,6 +10,9 @@ pub struct Meter {
     /// How long the container was frozen in all, in ms: the engine's account of a run has this in it.
     #[serde(default)]
     frozen_ms: u64,
+    /// When it was brought up to date last, on the clock on the wall: a restart ends what the other clocks know.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    settled_wall_ms: Option<u64>,
     /// Since when it counts; meaningless after a restart, so never stored.
     #[serde(skip)]
     since_mono_ms: Option<u64>,
@@ -54,6 +57,7 @@ impl Meter {
     /// Brings the stored count up to now, so that a crash loses no more than the time since.
     pub fn settle(&mut self, now: Moment) {
         self.counted_ms = self.used_ms(now);
+        self.settled_wall_ms = Some(now.wall_ms);
         if let Some(since) = &mut self.since_mono_ms {
             *since = now.mono_ms;
         }
@@ -75,10 +79,16 @@ impl Meter {
         }
     }
 
-    /// After a restart: the container ran on without us, for `engine_ms` in all since its start.
-    pub fn catch_up(&mut self, engine_ms: u64) {
+    /// After a restart: the container ran on without us, for `engine_ms` in all since its start. What was counted
+    /// before stands: the engine goes by the clock on the wall, which may have been set since the start, and so it
+    /// only says what came after.
+    pub fn catch_up(&mut self, now: Moment, engine_ms: u64) {
         let ran_ms = engine_ms.saturating_sub(self.frozen_ms);
-        self.counted_ms = self.counted_ms.max(ran_ms);
+        let most_ms = self.settled_wall_ms.map_or(u64::MAX, |settled| {
+            let away_ms = now.wall_ms.saturating_sub(settled);
+            self.counted_ms.saturating_add(away_ms)
+        });
+        self.counted_ms = self.counted_ms.max(ran_ms.min(most_ms));
     }
 
     /// After a restart: the container is frozen, `engine_ms` after its start. What was counted before stands.
@@ -101,7 +111,7 @@ mod tests {
         Moment {
             mono_ms,
             boot_ms: mono_ms,
-            wall_ms: 0,
+            wall_ms: mono_ms,
         }
     }
 
@@ -125,10 +135,40 @@ mod tests {
         let stored = serde_json::to_string(&meter).unwrap();
         let mut again: Meter = serde_json::from_str(&stored).unwrap();
         assert!(!again.is_running());
-        again.catch_up(5_000);
-        assert_eq!(again.used_ms(at(77)), 5_000);
-        again.catch_up(10);
-        assert_eq!(again.used_ms(at(77)), 5_000);
+        let now = Moment {
+            wall_ms: 5_500,
+            ..at(77)
+        };
+        again.catch_up(now, 5_000);
+        assert_eq!(again.used_ms(now), 5_000);
+        again.catch_up(now, 10);
+        assert_eq!(again.used_ms(now), 5_000);
+    }
+
+    #[test]
+    fn hours_by_which_the_clock_was_set_are_nobodys() {
+        const HOURS_8: u64 = 8 * 3_600_000;
+        let on_wall = |mono_ms, wall_ms| Moment {
+            wall_ms,
+            ..at(mono_ms)
+        };
+        let mut meter = Meter::default();
+        meter.start(on_wall(0, HOURS_8));
+        meter.settle(on_wall(1_000, HOURS_8 + 1_000));
+        // The clock is set forward, and the agent is away for two seconds.
+        meter.settle(on_wall(2_000, 2 * HOURS_8 + 2_000));
+        let stored = serde_json::to_string(&meter).unwrap();
+        let mut again: Meter = serde_json::from_str(&stored).unwrap();
+        again.catch_up(on_wall(0, 2 * HOURS_8 + 4_000), HOURS_8 + 4_000);
+        assert_eq!(again.used_ms(at(0)), 4_000);
+        // Or back: what was counted stands, and what nobody can tell is not counted.
+        let mut again: Meter = serde_json::from_str(&stored).unwrap();
+        again.catch_up(on_wall(0, HOURS_8), 0);
+        assert_eq!(again.used_ms(at(0)), 2_000);
+        // An earlier version stored no such time.
+        let mut old: Meter = serde_json::from_str(r#"{"counted_ms":1000}"#).unwrap();
+        old.catch_up(on_wall(0, HOURS_8), 5_000);
+        assert_eq!(old.used_ms(at(0)), 5_000);
     }
 
     #[test]

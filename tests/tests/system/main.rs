@@ -6,6 +6,7 @@
     reason = "a test may stop at once"
 )]
 
+mod clock;
 mod crash;
 mod files;
 mod gpu;

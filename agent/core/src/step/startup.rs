@@ -42,7 +42,7 @@ impl Turn<'_> {
             (Stage::Over, _) if lease.removed => {}
             (Stage::Starting | Stage::Running, Some(FoundState::Running { ran_ms })) => {
                 if !lease.meter.is_running() {
-                    lease.meter.catch_up(ran_ms);
+                    lease.meter.catch_up(now, ran_ms);
                     lease.meter.start(now);
                 }
                 lease.stage = Stage::Running;
@@ -66,7 +66,7 @@ impl Turn<'_> {
                     ran_ms,
                 }),
             ) => {
-                lease.meter.catch_up(ran_ms);
+                lease.meter.catch_up(now, ran_ms);
                 let message = "The job was killed while the agent was restarted: its GPU was being taken back.";
                 self.stop(id, EndCode::Reclaimed, message, 0);
                 self.ended(id);
@@ -79,7 +79,7 @@ impl Turn<'_> {
                     ran_ms,
                 }),
             ) => {
-                lease.meter.catch_up(ran_ms);
+                lease.meter.catch_up(now, ran_ms);
                 let news = News::Exited {
                     code,
                     out_of_memory,
