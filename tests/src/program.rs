@@ -3,6 +3,7 @@
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
 
 /// What an environment variable of the test set-up says.
 ///
@@ -72,6 +73,18 @@ impl Running {
     pub fn signal(&self, signal: rustix::process::Signal) {
         let pid = rustix::process::Pid::from_raw(self.child.id().try_into().unwrap()).unwrap();
         rustix::process::kill_process(pid, signal).unwrap();
+    }
+
+    /// Asks it to end and tidy up after itself; one that does not within this time is killed.
+    pub fn end_in_order(&mut self, within: Duration) {
+        if !matches!(self.child.try_wait(), Ok(None)) {
+            return;
+        }
+        self.signal(rustix::process::Signal::TERM);
+        let begun = Instant::now();
+        while matches!(self.child.try_wait(), Ok(None)) && begun.elapsed() < within {
+            std::thread::sleep(Duration::from_millis(20));
+        }
     }
 
     /// Asks it to end, and waits until it has.

@@ -23,7 +23,7 @@ pub struct Screen {
     pub(crate) connection: RustConnection,
     pub(crate) root: u32,
     moves: i16,
-    _server: Running,
+    server: Running,
 }
 
 impl Screen {
@@ -63,7 +63,7 @@ impl Screen {
             connection,
             root,
             moves: 0,
-            _server: server,
+            server,
         }
     }
 
@@ -136,6 +136,13 @@ impl Screen {
             window,
             active,
         }
+    }
+}
+
+/// A server that is simply killed leaves its lock and its socket where all displays have theirs.
+impl Drop for Screen {
+    fn drop(&mut self) {
+        self.server.end_in_order(Duration::from_secs(5));
     }
 }
 

@@ -15,6 +15,7 @@ use crate::image::Image;
 use crate::leftovers::Leftovers;
 use crate::process::{Life, Process, wait_until};
 use crate::registry::Registry;
+use crate::temporary::Temporary;
 
 /// How long to wait for another chore of the same user to leave the ground.
 const TURN_WITHIN: Duration = Duration::from_secs(45 * 60);
@@ -30,6 +31,7 @@ pub struct Ground {
     folders: Folders,
     /// Of this run alone; gone afterwards.
     run: PathBuf,
+    temporary: Temporary,
     before: Leftovers,
     life: Life,
     cleaned: bool,
@@ -50,13 +52,15 @@ impl Ground {
         let run = runs.join(std::process::id().to_string());
         fs::create_dir_all(&run)
             .with_context(|| format!("the folder {} cannot be made", run.display()))?;
-        let before = Leftovers::look(&docker, &run)?;
+        let temporary = Temporary::make()?;
+        let before = Leftovers::look(&docker, &[&run, temporary.path()])?;
         Ok(Ground {
             processes: Vec::new(),
             registry,
             docker,
             folders: folders.clone(),
             run,
+            temporary,
             before,
             life,
             cleaned: false,
@@ -79,6 +83,11 @@ impl Ground {
     /// An empty folder for this run alone; everything in it is gone afterwards.
     pub fn run_folder(&self) -> &Path {
         &self.run
+    }
+
+    /// The folder in which this run's tests make their temporary ones; gone afterwards, with whatever is in it.
+    pub fn temporary_folder(&self) -> &Path {
+        self.temporary.path()
     }
 
     /// Builds the sample job into an image, pushes it and returns its full name with the digest.
@@ -144,7 +153,8 @@ impl Ground {
         while let Some(mut process) = self.processes.pop() {
             note(process.stop());
         }
-        let left = Leftovers::look(&self.docker, &self.run).map(|now| now.since(&self.before));
+        let left = Leftovers::look(&self.docker, &[&self.run, self.temporary.path()])
+            .map(|now| now.since(&self.before));
         match left {
             Ok(left) => {
                 if let Some(list) = left.listed() {
@@ -156,6 +166,7 @@ impl Ground {
         }
         note(self.registry.stop());
         note(self.docker.stop());
+        note(self.temporary.remove());
         if self.run.exists() {
             note(
                 fs::remove_dir_all(&self.run)

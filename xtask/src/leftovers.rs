@@ -29,13 +29,15 @@ enum Thing {
 pub struct Leftovers(BTreeSet<Thing>);
 
 impl Leftovers {
-    /// Looks at Docker, the mounts and the processes; of the latter two, at those that have to do with `run`.
-    pub fn look(docker: &Docker, run: &Path) -> anyhow::Result<Leftovers> {
+    /// Looks at Docker, the mounts and the processes; of the latter two, at those that have to do with `folders`.
+    pub fn look(docker: &Docker, folders: &[&Path]) -> anyhow::Result<Leftovers> {
         let mut all = BTreeSet::new();
         in_docker(&mut all, docker)?;
-        let mounts = mounts::below(run)?.into_iter();
-        all.extend(mounts.map(|place| Thing::Mount { place }));
-        processes(&mut all, run.as_os_str().as_bytes())?;
+        for folder in folders {
+            let mounts = mounts::below(folder)?.into_iter();
+            all.extend(mounts.map(|place| Thing::Mount { place }));
+            processes(&mut all, folder.as_os_str().as_bytes())?;
+        }
         Ok(Leftovers(all))
     }
 

@@ -39,6 +39,7 @@ mod registry;
 #[cfg(target_os = "linux")]
 mod run;
 #[cfg(target_os = "linux")]
+mod temporary;
 mod test;
 #[cfg(target_os = "linux")]
 mod windows;

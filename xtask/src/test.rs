@@ -384,6 +384,7 @@ impl Tests<'_> {
                 ("SUBLET_HOSTILE", hostile.display().to_string()),
                 ("VK_DRIVER_FILES", software_driver()?.display().to_string()),
                 ("DOCKER_HOST", ground.docker().host()),
+                ("TMPDIR", ground.temporary_folder().display().to_string()),
             ];
             self.ground = Some((ground, variables));
         }

@@ -259,7 +259,10 @@ mod on_a_small_disk {
 
     impl Drop for SmallDisk {
         fn drop(&mut self) {
-            let done = Command::new("umount").arg(self.point.path()).status();
+            let done = Command::new("umount")
+                .arg("--lazy")
+                .arg(self.point.path())
+                .status();
             if !done.is_ok_and(|status| status.success()) && !std::thread::panicking() {
                 panic!("{} is still mounted", self.point.path().display());
             }

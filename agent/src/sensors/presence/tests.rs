@@ -52,8 +52,19 @@ impl Beside {
     }
 }
 
+/// One that is simply killed leaves its sockets and locks behind.
 impl Drop for Beside {
     fn drop(&mut self) {
+        let end = Instant::now() + Duration::from_secs(5);
+        let pid = i32::try_from(self.0.id()).ok();
+        if let Some(pid) = pid.and_then(rustix::process::Pid::from_raw)
+            && matches!(self.0.try_wait(), Ok(None))
+        {
+            let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        }
+        while matches!(self.0.try_wait(), Ok(None)) && Instant::now() < end {
+            std::thread::sleep(Duration::from_millis(10));
+        }
         let _ = self.0.kill();
         let _ = self.0.wait();
     }

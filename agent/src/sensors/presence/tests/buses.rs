@@ -9,13 +9,18 @@ use zbus::zvariant::{ObjectPath, OwnedObjectPath};
 struct PrivateBus {
     _daemon: Beside,
     address: String,
+    /// Its socket goes with it.
+    _folder: tempfile::TempDir,
 }
 
 impl PrivateBus {
     fn start() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let socket = folder.path().join("bus");
         let mut daemon = Beside::start(
             Command::new("dbus-daemon")
                 .args(["--session", "--nofork", "--nopidfile", "--print-address=1"])
+                .arg(format!("--address=unix:path={}", socket.display()))
                 .stdout(Stdio::piped())
                 .stderr(Stdio::null()),
         );
@@ -23,6 +28,7 @@ impl PrivateBus {
         Self {
             _daemon: daemon,
             address,
+            _folder: folder,
         }
     }
 
