@@ -1,4 +1,5 @@
-//! Checkpoints that nobody goes on from any more are cleared away: a newer one replaced them, or their job is over.
+//! What rigs uploaded and nobody needs is cleared away: checkpoints that a newer one replaced or whose job is over, and
+//! bytes whose rig was stopped before it could say what they are. So every upload of a rig is looked at after a while.
 
 use crate::app::Shared;
 use crate::db::Tx;
@@ -7,12 +8,15 @@ use crate::store::to_db;
 use futures_util::FutureExt;
 use std::path::PathBuf;
 use sublet_protocol::blob::BlobId;
-use sublet_protocol::ids::JobId;
+use sublet_protocol::ids::{JobId, RigId};
 
 /// How long one is kept after that, in ms: a rig may be about to name the same bytes again.
 const KEEP_MS: u64 = 10 * 60_000;
 /// How many are looked at in one transaction.
 const AT_ONCE: i64 = 50;
+
+/// Whether a rig has a lease of which it may yet say what its uploads are.
+const BUSY: &str = "SELECT EXISTS (SELECT 1 FROM leases WHERE rig = ? AND closed = 0)";
 
 /// Whether a rig's bytes are still what somebody may ask for: as an output, by an open lease, or as what a job that is
 /// not over goes on from.
@@ -37,6 +41,20 @@ pub(super) async fn note(tx: &mut Tx, job: &JobId, now_ms: u64) -> Result<(), Fa
     Ok(())
 }
 
+/// Notes what a rig has uploaded.
+///
+/// # Errors
+/// The database does not take it.
+pub async fn note_upload(tx: &mut Tx, cid: &BlobId, rig: &RigId, now_ms: u64) -> Result<(), Fault> {
+    sqlx::query("INSERT OR REPLACE INTO stale_checkpoints (cid, rig, since_ms) VALUES (?, ?, ?)")
+        .bind(cid.to_string())
+        .bind(rig.as_str())
+        .bind(to_db(now_ms)?)
+        .execute(&mut tx.conn)
+        .await?;
+    Ok(())
+}
+
 /// Clears away what has been stale for long enough.
 ///
 /// # Errors
@@ -56,13 +74,14 @@ pub async fn clear(app: &Shared, now_ms: u64) -> Result<(), Fault> {
     let store = app.clone();
     let path = move |cid: &BlobId| store.blobs.path(cid);
     app.db
-        .change(move |tx| async move { remove(tx, due, &path).await }.boxed())
+        .change(move |tx| async move { remove(tx, due, now_ms, &path).await }.boxed())
         .await
 }
 
 async fn remove(
     tx: &mut Tx,
     due: i64,
+    now_ms: u64,
     path: &(impl Fn(&BlobId) -> PathBuf + Send + Sync),
 ) -> Result<(), Fault> {
     let stale: Vec<(String, String)> = sqlx::query_as(
@@ -73,15 +92,28 @@ async fn remove(
     .fetch_all(&mut tx.conn)
     .await?;
     for (cid, rig) in stale {
-        sqlx::query("DELETE FROM stale_checkpoints WHERE cid = ? AND rig = ?")
-            .bind(&cid)
-            .bind(&rig)
-            .execute(&mut tx.conn)
-            .await?;
         let needed: bool = sqlx::query_scalar(NEEDED)
             .bind(&cid)
             .bind(&rig)
             .fetch_one(&mut tx.conn)
+            .await?;
+        let busy: bool = sqlx::query_scalar(BUSY)
+            .bind(&rig)
+            .fetch_one(&mut tx.conn)
+            .await?;
+        if busy && !needed {
+            sqlx::query("UPDATE stale_checkpoints SET since_ms = ? WHERE cid = ? AND rig = ?")
+                .bind(to_db(now_ms)?)
+                .bind(&cid)
+                .bind(&rig)
+                .execute(&mut tx.conn)
+                .await?;
+            continue;
+        }
+        sqlx::query("DELETE FROM stale_checkpoints WHERE cid = ? AND rig = ?")
+            .bind(&cid)
+            .bind(&rig)
+            .execute(&mut tx.conn)
             .await?;
         if needed {
             continue;
@@ -176,9 +208,15 @@ mod tests {
             note(&mut tx, &job.parse().unwrap(), 1_000).await.unwrap();
         }
         let there = || all.map(|cid| path(&cid).exists());
-        remove(&mut tx, 999, &path).await.unwrap();
+        remove(&mut tx, 999, 1_000, &path).await.unwrap();
         assert_eq!(there(), [true; 4]);
-        remove(&mut tx, 1_000, &path).await.unwrap();
+        // As long as a lease of its rig is open, it may yet say what they are; then they are looked at again.
+        remove(&mut tx, 1_000, 2_000, &path).await.unwrap();
+        assert_eq!(there(), [true; 4]);
+        run(&mut tx, "UPDATE leases SET closed = 1").await;
+        remove(&mut tx, 1_000, 2_000, &path).await.unwrap();
+        assert_eq!(there(), [true; 4]);
+        remove(&mut tx, 2_000, 3_000, &path).await.unwrap();
         assert_eq!(there(), [false, true, false, true]);
         let rows: i64 = sqlx::query_scalar("SELECT count(*) FROM blobs")
             .fetch_one(&mut tx.conn)

@@ -6,7 +6,7 @@ use crate::app::{App, Shared};
 use crate::blobs::range::{Wanted, wanted};
 use crate::blobs::{Uploader, known};
 use crate::fault::Fault;
-use crate::leases::{Lease, close};
+use crate::leases::{Lease, close, stale_checkpoints};
 use crate::store::{to_db, to_id, to_u64};
 use axum::Json;
 use axum::body::Body;
@@ -60,9 +60,9 @@ pub async fn put_blob(
             "INSERT OR IGNORE INTO renter_blobs (cid, renter, bytes) VALUES (?, ?, ?)"
         }
     };
-    let whose = match &caller {
-        Caller::Rig(rig) => rig.id.to_string(),
-        Caller::Renter(renter) => renter.to_string(),
+    let (whose, rig) = match &caller {
+        Caller::Rig(rig) => (rig.id.to_string(), Some(rig.id.clone())),
+        Caller::Renter(renter) => (renter.to_string(), None),
     };
     app.db
         .change(move |tx| {
@@ -73,6 +73,9 @@ pub async fn put_blob(
                     .bind(to_db(bytes)?)
                     .execute(&mut tx.conn)
                     .await?;
+                if let Some(rig) = rig {
+                    stale_checkpoints::note_upload(tx, &cid, &rig, now).await?;
+                }
                 tx.wrote(crate::rehearsal::BLOB);
                 settle_what_waited(tx, &cid, now).await
             }

@@ -340,10 +340,36 @@ impl Scene {
     /// As [`Self::submit`], of another image.
     #[track_caller]
     pub fn submit_image(&mut self, image: &str, passes: u32, rest_ms: u32, lines: &str) -> String {
+        self.submit_job(image, passes, rest_ms, &[], lines)
+    }
+
+    /// As [`Self::submit`], with more words on the job's command line.
+    #[track_caller]
+    pub fn submit_with(
+        &mut self,
+        passes: u32,
+        rest_ms: u32,
+        words: &[&str],
+        lines: &str,
+    ) -> String {
+        let image = crate::program::given("SUBLET_SAMPLE_IMAGE");
+        self.submit_job(&image, passes, rest_ms, words, lines)
+    }
+
+    #[track_caller]
+    fn submit_job(
+        &mut self,
+        image: &str,
+        passes: u32,
+        rest_ms: u32,
+        words: &[&str],
+        lines: &str,
+    ) -> String {
+        let words: String = words.iter().map(|word| format!(", '{word}'")).collect();
         self.jobs += 1;
         let name = format!("job{}", self.jobs);
         let spec = format!(
-            "services:\n  {name}:\n    image: {image}\n    command: [--width, '16', --height, '16', --samples, '{passes}', --rest, '{rest_ms}']\n    deploy: {{resources: {{limits: {{cpus: \"0.5\", memory: 64m}}}}}}\n    x-sublet:\n      gpu: {{allow_software: true}}\n      max_price_per_hour: 0.50\n      outputs: [/out/picture.png]\n{lines}"
+            "services:\n  {name}:\n    image: {image}\n    command: [--width, '16', --height, '16', --samples, '{passes}', --rest, '{rest_ms}'{words}]\n    deploy: {{resources: {{limits: {{cpus: \"0.5\", memory: 64m}}}}}}\n    x-sublet:\n      gpu: {{allow_software: true}}\n      max_price_per_hour: 0.50\n      outputs: [/out/picture.png]\n{lines}"
         );
         let file = self.path("job.yaml");
         std::fs::write(&file, spec).unwrap();

@@ -35,6 +35,7 @@ const fn story(name: &'static str, tell: fn(&mut Scene)) -> Story {
 pub const ALL: &[Story] = &[
     story("a job that ends well", ends_well),
     story("the owner takes the GPU back, with grace", taken_back),
+    story("a job keeps its place, and goes on from it", goes_on),
     story("an image that is not there", no_image),
     story("the agent goes down in order, and comes back", goes_down),
     story("the card's power limit is lowered", limit_lowered),
@@ -65,6 +66,24 @@ fn ends_well(scene: &mut Scene) {
 fn taken_back(scene: &mut Scene) {
     let job = scene.submit(10_000, 100, "      reclaim_grace: 1s\n      retries: 5\n");
     scene.until_running(&job);
+    scene.owner(&["pause"]);
+    scene.until_job(&job, "no longer leased", |view| view["state"] != "leased");
+    scene.owner(&["resume"]);
+    scene.until_running(&job);
+    scene.cancel(&job);
+}
+
+fn goes_on(scene: &mut Scene) {
+    let lines = "      checkpoint: {folder: /keep, interval: 1s}\n      retries: 5\n";
+    let words = ["--checkpoint", "/keep/film", "--checkpoint-passes", "1"];
+    let job = scene.submit_with(10_000, 100, &words, lines);
+    let kept = |view: &Value| {
+        let leases = view["leases"].as_array().unwrap();
+        leases.iter().any(|lease| lease["checkpoint"].is_object())
+    };
+    scene.until_job(&job, "keeping its place", |view| {
+        kept(view) || is_over(view)
+    });
     scene.owner(&["pause"]);
     scene.until_job(&job, "no longer leased", |view| view["state"] != "leased");
     scene.owner(&["resume"]);
