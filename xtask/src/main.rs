@@ -133,8 +133,8 @@ pub enum Group {
     Ui,
     /// The desktop shell: the real window, tray and notifications, in sessions without a screen
     Desktop,
-    /// Crashes at every moment of every story, again and again (half an hour, and only when it is named); `system` has
-    /// each step once
+    /// Agent, marketplace and Docker killed at every step of a job's life (only when it is named; with
+    /// SUBLET_RECOVERY_EVERY=1 at every moment of every story, which takes long)
     Recovery,
     /// Whether the agent compiles for Windows (Debian 12 only, and only when it is named)
     Windows,

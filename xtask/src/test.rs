@@ -31,9 +31,6 @@ const ALL: [Group; 6] = [
 /// The tests of the agent that send hostile jobs into its sandbox.
 const HOSTILE: &str = "sandbox::tests::hostile::";
 
-/// Makes the tests of what crashes leave strike at every moment of every story, not once at each step.
-const EVERY: &str = "SUBLET_RECOVERY_EVERY";
-
 /// The stories of the desktop shell, and how they find it.
 const STORIES: &str = "package(sublet-tests) and binary(desktop)";
 const SHELL_VARIABLE: &str = "SUBLET_DESKTOP_BIN";
@@ -222,7 +219,7 @@ impl Tests<'_> {
             Group::System => self.tests(
                 group,
                 "Running the whole-system tests",
-                "package(sublet-tests) and not binary(desktop)",
+                "package(sublet-tests) and not (binary(desktop) or binary(recovery))",
             ),
             Group::Hostile => {
                 let filter = format!("package(sublet-agent) and test({HOSTILE})");
@@ -268,8 +265,6 @@ impl Tests<'_> {
                 "--lib",
                 "--test",
                 "system",
-                "--test",
-                "recovery",
                 "--",
             ]),
             Group::Desktop => {
@@ -309,9 +304,6 @@ impl Tests<'_> {
             for (name, value) in self.ground()? {
                 command.env(name, value);
             }
-        }
-        if group == Group::Recovery {
-            command.env(EVERY, "1");
         }
         if group == Group::Desktop {
             command.env(SHELL_VARIABLE, self.folders.built(Kind::Dev, SHELL)?);
