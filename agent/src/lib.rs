@@ -17,6 +17,7 @@ pub mod control;
 pub mod daemon;
 pub mod dashboard;
 pub mod doctor;
+pub mod history;
 pub mod inputs;
 pub mod keys;
 pub mod market;

@@ -5,6 +5,7 @@ use std::process::{Output, Stdio};
 use std::time::Duration;
 use sublet_agent::control::{BindError, Endpoint, Listener, Request, serve};
 use sublet_agent::settings::{Overrides, Watched};
+use sublet_protocol::local::history::History;
 use sublet_protocol::local::{
     BenchOutcome, BenchView, Doctor, Gpus, Jobs, MarketView, PauseView, Status, Wallet,
 };
@@ -73,6 +74,22 @@ fn empty_wallet() -> Wallet {
     serde_json::from_value(wallet).unwrap()
 }
 
+fn nothing_recorded(days: u32) -> History {
+    History {
+        from_ms: 0,
+        to_ms: u64::from(days),
+        recorded_from_ms: None,
+        problem: None,
+        gpus: vec![],
+        days: vec![],
+        weeks: vec![],
+    }
+}
+
+fn unasked() -> Problem {
+    Problem::new(ProblemCode::Internal, "No command asks this.")
+}
+
 /// A daemon with one finished benchmark, which a new one takes two looks to repeat.
 #[derive(Default)]
 struct Played {
@@ -122,6 +139,13 @@ impl Played {
                 drop(answer.send(Ok(format!("{lines} lines\n\x1b[2Jevil\n"))));
             }
             Request::Wallet(to) => drop(to.send(Ok(empty_wallet()))),
+            Request::History { days, answer } => drop(answer.send(Ok(nothing_recorded(days)))),
+            Request::Trace { answer, .. } => drop(answer.send(Err(Problem::new(
+                ProblemCode::Conflict,
+                "Nothing was recorded yet.",
+            )))),
+            Request::Telemetry { answer, .. } => drop(answer.send(Err(unasked()))),
+            Request::Preview { answer, .. } => drop(answer.send(Err(unasked()))),
             Request::Pause { request, answer } => drop(answer.send(Ok(PauseView {
                 until_ms: request.for_ms,
             }))),
@@ -176,6 +200,7 @@ async fn every_command_answers_for_people_and_for_programs() {
         ("gpus", 0, "No GPU was found."),
         ("jobs", 0, "No job ran here yet."),
         ("wallet", 0, "Nothing was earned yet."),
+        ("history", 0, "Nothing was recorded yet."),
         ("pause", 0, "Paused until you resume."),
         ("resume", 0, "Resumed: "),
         ("bench", 1, "No GPU could be measured."),

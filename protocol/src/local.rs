@@ -1,6 +1,8 @@
 //! What the agent says to its own window, tray, command line and dashboards: HTTP/JSON on a Unix socket or a
 //! named pipe. Every client is equal.
 
+pub mod history;
+pub mod preview;
 pub mod settings;
 
 use crate::gpu::{GpuInfo, Telemetry};
@@ -170,7 +172,7 @@ pub struct Wallet {
     pub today: MicroUsd,
     /// The channel's highest voucher.
     pub voucher: Option<SignedVoucher>,
-    /// What came in of late: today, this week, this month.
+    /// What came in of late: today, this week, this month, and all.
     #[serde(default)]
     pub periods: Vec<Period>,
     /// Every earning, newest first.
@@ -180,12 +182,12 @@ pub struct Wallet {
     pub payout_address: Option<String>,
 }
 
-/// What was metered since a day, a week or a month began, in local time.
+/// What was metered since a day, a week or a month began, in local time, or ever.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct Period {
     /// Which.
     pub since: Since,
-    /// When it began, ms since 1970.
+    /// When it began, ms since 1970; of all: when the first thing was earned or recorded, 0 where nothing was.
     pub from_ms: u64,
     /// Price times time.
     pub gross: MicroUsd,
@@ -193,6 +195,12 @@ pub struct Period {
     pub fee: MicroUsd,
     /// The rest.
     pub net: MicroUsd,
+    /// What it took; absent where nothing was recorded.
+    #[serde(default)]
+    pub electricity: Option<history::Electricity>,
+    /// The net without the electricity, in micro-USD; absent where that is not known.
+    #[serde(default)]
+    pub left: Option<i64>,
 }
 
 /// A stretch of the owner's calendar that lasts until now.
@@ -205,6 +213,8 @@ pub enum Since {
     Week,
     /// Since the first.
     Month,
+    /// Since there is anything.
+    All,
 }
 
 /// What one lease earned, and the voucher that proves it.

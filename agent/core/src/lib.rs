@@ -10,6 +10,7 @@ pub mod custody;
 pub mod effect;
 pub mod event;
 pub mod facts;
+pub mod history;
 pub mod lease;
 pub mod memory;
 pub mod meter;

@@ -73,6 +73,14 @@ Examples:
   sublet wallet --csv > earnings.csv
   sublet wallet --json | jq .net"))]
     Wallet(WalletArgs),
+    /// What the GPUs did over the last days and why, and what that earned
+    #[command(after_help = with_codes("\
+Examples:
+  sublet history
+  sublet history --days 30
+  sublet history --days 1 --all
+  sublet history --json | jq '.days[].net'"))]
+    History(HistoryArgs),
     /// Rent nothing for a while
     #[command(after_help = with_codes("\
 Examples:
@@ -111,6 +119,7 @@ Examples:
   sublet simulate --example gamer > weeks.jsonl
   sublet simulate --trace weeks.jsonl --days
   sublet simulate --trace weeks.jsonl --settings quieter.toml
+  sublet simulate --recorded 14 --settings quieter.toml
   sublet simulate --trace weeks.jsonl --json | jq .total.net"))]
     Simulate(SimulateArgs),
     /// Show the pages in a browser, for as long as this command runs
@@ -186,6 +195,18 @@ pub(super) struct WalletArgs {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct HistoryArgs {
+    /// How many days, today included
+    #[arg(long, value_name = "N", default_value_t = 7, value_parser = clap::value_parser!(u32).range(1..=90))]
+    pub(super) days: u32,
+    /// List everything that each GPU did, and why
+    #[arg(long, conflicts_with = "json")]
+    pub(super) all: bool,
+    #[command(flatten)]
+    pub(super) format: Format,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct SettingsArgs {
     /// What to do with them; nothing shows them
     #[command(subcommand)]
@@ -250,14 +271,17 @@ pub(super) struct SimulateArgs {
     /// The weeks to replay; docs/operations.md describes the file
     #[arg(long, value_name = "FILE")]
     pub(super) trace: Option<PathBuf>,
+    /// Replay what the agent recorded of the last days instead
+    #[arg(long, value_name = "DAYS", conflicts_with = "trace", num_args = 0..=1, default_missing_value = "28", value_parser = clap::value_parser!(u32).range(1..=90))]
+    pub(super) recorded: Option<u32>,
     /// The settings to try [default: settings.toml in the data folder]
-    #[arg(long, value_name = "FILE", requires = "trace")]
+    #[arg(long, value_name = "FILE", conflicts_with = "example")]
     pub(super) settings: Option<PathBuf>,
     /// Draw every day, half an hour a shape
-    #[arg(long, requires = "trace")]
+    #[arg(long, conflicts_with = "example")]
     pub(super) days: bool,
     /// Write four made-up weeks of a gamer, studio, farm or laptop instead
-    #[arg(long, value_name = "KIND", conflicts_with = "trace", value_parser = super::simulate::example)]
+    #[arg(long, value_name = "KIND", conflicts_with_all = ["trace", "recorded"], value_parser = super::simulate::example)]
     pub(super) example: Option<Example>,
     /// Which weeks it makes up
     #[arg(long, value_name = "N", default_value_t = 1, requires = "example")]

@@ -7,6 +7,7 @@ mod data;
 mod doctor;
 mod exit;
 mod gpus;
+mod history;
 mod jobs;
 mod look;
 mod page;
@@ -115,6 +116,12 @@ impl Desk {
             ),
             Command::Jobs(args) => self.jobs(args).await,
             Command::Wallet(args) => self.wallet(args).await,
+            Command::History(args) => {
+                let history = self.told(self.client.history(args.days).await)?;
+                self.show(args.format.json, &history, |history, look| {
+                    history::render(history, args.all, look)
+                })
+            }
             Command::Bench(args) => {
                 let view = match args.last {
                     true => self.client.bench().await,
@@ -158,7 +165,11 @@ impl Desk {
                 if let Some(example) = args.example {
                     return print(&example.trace(args.seed).to_string());
                 }
-                let report = simulate::replay(args, &self.data)?;
+                let trace = match args.recorded {
+                    Some(days) => Some(self.told(self.client.trace(days).await)?),
+                    None => None,
+                };
+                let report = simulate::replay(args, trace, &self.data)?;
                 self.show(args.format.json, &report, |report, look| {
                     simulate::render(report, args.days, look)
                 })

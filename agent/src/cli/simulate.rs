@@ -25,14 +25,23 @@ pub fn example(text: &str) -> Result<Example, String> {
         })
 }
 
-/// Replays the trace that the arguments name. `data` is where the owner's own settings lie.
-pub fn replay(args: &SimulateArgs, data: &Path) -> Result<Report, CliError> {
-    let Some(path) = &args.trace else {
-        let needed = "--trace FILE names the weeks to replay; --example gamer makes some up";
-        return Err(CliError::Usage(needed.to_owned()));
+/// Replays the trace that the arguments name, or `recorded`, which the agent told. `data` is where the owner's own
+/// settings lie.
+pub fn replay(
+    args: &SimulateArgs,
+    recorded: Option<String>,
+    data: &Path,
+) -> Result<Report, CliError> {
+    let trace = match (recorded, &args.trace) {
+        (Some(text), _) => Trace::parse(&text)
+            .map_err(|error| anyhow::anyhow!("what the agent recorded does not read: {error}"))?,
+        (None, Some(path)) => Trace::parse(&read(path)?)
+            .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?,
+        (None, None) => {
+            let needed = "--trace FILE names the weeks to replay; --recorded takes your own, --example gamer makes some up";
+            return Err(CliError::Usage(needed.to_owned()));
+        }
     };
-    let trace = Trace::parse(&read(path)?)
-        .map_err(|error| anyhow::anyhow!("{}: {error}", path.display()))?;
     let settings = settings(args.settings.as_deref(), data, &trace)?;
     Ok(simulate(&trace, &settings))
 }

@@ -2,9 +2,10 @@
 //! `INSTA_UPDATE=always cargo nextest run -p sublet-agent cli::`, and read what changed.
 
 use super::look::Look;
-use super::{bench, doctor, gpus, jobs, pause, settings, simulate, status, wallet};
+use super::{bench, doctor, gpus, history, jobs, pause, settings, simulate, status, wallet};
 use jiff::tz::TimeZone;
 use serde_json::json;
+use sublet_protocol::local::history::History;
 use sublet_protocol::local::{
     BenchView, Check, Doctor, Gpus, Jobs, PauseView, Status, Verdict, Wallet,
 };
@@ -356,7 +357,7 @@ fn every_command_has_help_with_examples_and_exit_codes() {
         .filter(|command| !command.is_hide_set())
         .map(|command| command.get_name().to_owned())
         .collect();
-    assert_eq!(names.len(), 13, "{names:?}");
+    assert_eq!(names.len(), 14, "{names:?}");
     for name in names {
         let help = cli
             .find_subcommand_mut(&name)
@@ -385,3 +386,38 @@ fn simulate_says_what_weeks_would_have_earned_and_where_the_hours_went() {
     let farm = replay(&Example::Farm.trace(1), &farm);
     insta::assert_snapshot!(pictures(|look| simulate::render(&farm, false, look)));
 }
+
+#[test]
+fn history_says_what_the_days_were_and_what_is_not_known() {
+    let midnight = NOON_OF_TODAY - 12 * 3_600_000;
+    let day = 24 * 3_600_000_u64;
+    let hour = 3_600_000_u64;
+    let electricity = |cost: u64, unmeasured_ms: u64| json!({"cost": cost, "energy_wh": 900, "rented_ms": 3 * hour, "unmeasured_ms": unmeasured_ms, "unpriced_ms": 0});
+    let history: History = serde_json::from_value(json!({
+        "from_ms": midnight - day, "to_ms": NOW, "recorded_from_ms": midnight - 6 * hour, "problem": null,
+        "gpus": [{"gpu": "GPU-7f1c", "name": "NVIDIA GeForce RTX 4090", "segments": [
+            {"from_ms": midnight - day, "to_ms": midnight - 6 * hour, "kind": "not_running", "reasons": [], "reason": null, "lease": null},
+            {"from_ms": midnight - 6 * hour, "to_ms": midnight - 3 * hour, "kind": "renting", "reasons": [], "reason": null, "lease": "L-42"},
+            {"from_ms": midnight - 3 * hour, "to_ms": NOW, "kind": "in_use", "reasons": ["owner_present"],
+                "reason": {"code": "owner_present", "text": "Keyboard or mouse are in use.", "remedy": "Later."}, "lease": null},
+        ]}],
+        "days": [
+            {"from_ms": midnight - day, "to_ms": midnight, "hours_ms": {"not_running": 18 * hour, "renting": 3 * hour, "in_use": 3 * hour},
+                "gross": 1_020_000, "fee": 51_000, "net": 969_000, "electricity": electricity(300_000, hour), "left": 669_000},
+            {"from_ms": midnight, "to_ms": NOW, "hours_ms": {"in_use": NOW - midnight},
+                "gross": 0, "fee": 0, "net": 0, "electricity": electricity(0, 3 * hour), "left": null},
+        ],
+        "weeks": [],
+    }))
+    .unwrap();
+    insta::assert_snapshot!(pictures(|look| history::render(&history, true, look)));
+    let none = History {
+        recorded_from_ms: None,
+        problem: Some("there is no room left on the disk".to_owned()),
+        ..history
+    };
+    insta::assert_snapshot!(pictures(|look| history::render(&none, false, look)));
+}
+
+/// 2026-11-21 12:00 where the owner lives.
+const NOON_OF_TODAY: u64 = NOW - 5_400_000;

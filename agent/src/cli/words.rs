@@ -4,6 +4,7 @@ use super::look::Look;
 use jiff::tz::TimeZone;
 use jiff::{Timestamp, Zoned};
 use sublet_protocol::lease::{Transfer, TransferKind};
+use sublet_protocol::money::MicroUsd;
 
 /// `0.4 s`, `12.3 s`, `4 min 05 s`, `1 h 12 min`, `3 days 4 h`.
 pub fn duration(ms: u64) -> String {
@@ -81,6 +82,20 @@ pub fn moment(at_ms: u64, look: &Look) -> String {
         _ => "%Y-%m-%d %H:%M",
     };
     at.strftime(form).to_string()
+}
+
+/// `Fri 11-20`: a day of the owner's calendar.
+pub fn date(at_ms: u64, look: &Look) -> String {
+    match local(at_ms, &look.zone) {
+        Some(at) => at.strftime("%a %m-%d").to_string(),
+        None => "no known day".to_owned(),
+    }
+}
+
+/// `$0.31`, `-$0.02`, from micro-USD that may be a loss.
+pub fn signed(micros: i64) -> String {
+    let sign = if micros < 0 { "-" } else { "" };
+    format!("{sign}{}", MicroUsd(micros.unsigned_abs()))
 }
 
 /// `3 s ago`, `12 min ago`, `5 h ago`.

@@ -1,6 +1,6 @@
 //! The client side of the local API, for the command line.
 
-use super::{DOCTOR_WITHIN, Endpoint};
+use super::{DOCTOR_WITHIN, Endpoint, PREVIEW_WITHIN};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::client::conn::http1;
@@ -13,6 +13,7 @@ use std::io;
 use std::path::PathBuf;
 use std::time::Duration;
 use sublet_protocol::ids::{GpuId, LeaseId};
+use sublet_protocol::local::history::History;
 use sublet_protocol::local::settings::{
     SettingsChange, SettingsPreview, SettingsPut, SettingsView,
 };
@@ -163,6 +164,19 @@ impl Client {
         let body = write(change)?;
         let path = "settings/check";
         read(&self.call(Method::POST, path, body, CALL_WITHIN).await?)
+    }
+
+    /// What the GPUs did over the last days.
+    pub async fn history(&self, days: u32) -> Answered<History> {
+        self.get(&format!("history?days={days}")).await
+    }
+
+    /// The record of the last days as a trace.
+    pub async fn trace(&self, days: u32) -> Answered<String> {
+        let path = format!("history/trace?days={days}");
+        let within = PREVIEW_WITHIN + CALL_WITHIN;
+        let bytes = self.call(Method::GET, &path, Bytes::new(), within).await?;
+        Ok(String::from_utf8_lossy(&bytes).into_owned())
     }
 
     async fn get<T: DeserializeOwned>(&self, path: &str) -> Answered<T> {

@@ -7,6 +7,7 @@ mod endpoint;
 mod events;
 mod export;
 pub mod openapi;
+mod past;
 mod request;
 mod routes;
 mod server;
@@ -19,7 +20,7 @@ mod windows;
 mod tests;
 
 pub use endpoint::{BindError, Endpoint, Peer};
-pub use request::{Answer, Request};
+pub use request::{Answer, Request, TelemetrySpan};
 pub use routes::PAUSE_MAX_MS;
 pub use server::serve;
 #[cfg(unix)]
@@ -34,6 +35,12 @@ pub const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// The same for the doctor, who asks Docker and the driver.
 pub const DOCTOR_WITHIN: Duration = Duration::from_secs(30);
+
+/// The same for a preview, which replays weeks.
+pub const PREVIEW_WITHIN: Duration = Duration::from_secs(20);
+
+/// The most days of history that one call returns, and that a preview rests on.
+pub const HISTORY_DAYS_MAX: u32 = 90;
 
 /// The most lines of a job's log that one call returns.
 pub const LOG_LINES_MAX: u32 = 10_000;

@@ -1,6 +1,6 @@
 //! The local API described: generated from the code, served, and committed as `docs/openapi/agent.json`.
 
-use super::{events, routes};
+use super::{events, past, routes};
 use sublet_protocol::reason::RigState;
 use utoipa::OpenApi;
 
@@ -27,6 +27,10 @@ use utoipa::OpenApi;
         routes::settings,
         routes::change_settings,
         routes::check_settings,
+        past::history,
+        past::telemetry,
+        past::trace,
+        past::preview,
         routes::openapi_json,
         events::events,
     ),

@@ -2,6 +2,8 @@
 //! which the daemon answers it.
 
 use sublet_protocol::ids::{GpuId, LeaseId};
+use sublet_protocol::local::history::{History, TelemetryHistory};
+use sublet_protocol::local::preview::{Preview, PreviewRequest};
 use sublet_protocol::local::settings::{
     SettingsChange, SettingsPreview, SettingsPut, SettingsView,
 };
@@ -72,4 +74,45 @@ pub enum Request {
         /// How they stand now.
         answer: Answer<SettingsView>,
     },
+    /// What the GPUs did of late.
+    History {
+        /// Over how many days, today included; 1 to [`super::HISTORY_DAYS_MAX`].
+        days: u32,
+        /// What they did.
+        answer: Answer<History>,
+    },
+    /// What one GPU's sensors said.
+    Telemetry {
+        /// Which, since when, until when, in how many buckets.
+        span: TelemetrySpan,
+        /// What they said; `not_found` where nothing was ever recorded of it.
+        answer: Answer<TelemetryHistory>,
+    },
+    /// The record as a trace.
+    Trace {
+        /// Over how many days, as for the history.
+        days: u32,
+        /// Its text; `conflict` while there is nothing to replay.
+        answer: Answer<String>,
+    },
+    /// What other settings would have made of the last weeks; nothing is written.
+    Preview {
+        /// Which.
+        request: PreviewRequest,
+        /// What they would have made.
+        answer: Answer<Preview>,
+    },
+}
+
+/// Which part of the record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TelemetrySpan {
+    /// Of which GPU.
+    pub gpu: GpuId,
+    /// Since when, ms since 1970.
+    pub from_ms: u64,
+    /// Until when.
+    pub to_ms: u64,
+    /// In how many buckets at most.
+    pub points: u64,
 }

@@ -1,7 +1,7 @@
 //! The calls of the local API, each one question to the daemon.
 
 use super::server::{Daemon, Failure};
-use super::{LOG_LINES_MAX, Request, events, export, openapi};
+use super::{LOG_LINES_MAX, Request, events, export, openapi, past};
 use axum::extract::rejection::{JsonRejection, PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
@@ -37,6 +37,10 @@ pub(super) fn router(daemon: Daemon) -> Router {
         .route("/doctor", get(doctor))
         .route("/settings", get(settings).put(change_settings))
         .route("/settings/check", post(check_settings))
+        .route("/history", get(past::history))
+        .route("/history/telemetry", get(past::telemetry))
+        .route("/history/trace", get(past::trace))
+        .route("/preview", post(past::preview))
         .route("/events", get(events::events))
         .route("/openapi.json", get(openapi_json));
     Router::new()
@@ -272,6 +276,6 @@ async fn no_such_method(method: axum::http::Method, uri: axum::http::Uri) -> Fai
     ))
 }
 
-fn bad_request(detail: impl Into<String>) -> Failure {
+pub(super) fn bad_request(detail: impl Into<String>) -> Failure {
     Failure::new(ProblemCode::BadRequest, detail)
 }

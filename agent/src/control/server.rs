@@ -1,7 +1,7 @@
 //! The HTTP server of the local API: who may ask, how long an answer may take, and how it ends.
 
 use super::endpoint::Peer;
-use super::{ANSWER_WITHIN, Answer, DOCTOR_WITHIN, Listener, Request};
+use super::{ANSWER_WITHIN, Answer, DOCTOR_WITHIN, Listener, PREVIEW_WITHIN, Request};
 use axum::extract::{ConnectInfo, Request as HttpRequest};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::middleware::{Next, from_fn};
@@ -28,6 +28,7 @@ pub async fn serve(
         requests,
         answer_within: ANSWER_WITHIN,
         doctor_within: DOCTOR_WITHIN,
+        preview_within: PREVIEW_WITHIN,
         closing,
     };
     serve_with(listener, daemon).await
@@ -57,6 +58,7 @@ pub(super) struct Daemon {
     pub(super) requests: mpsc::Sender<Request>,
     pub(super) answer_within: Duration,
     pub(super) doctor_within: Duration,
+    pub(super) preview_within: Duration,
     pub(super) closing: CancellationToken,
 }
 

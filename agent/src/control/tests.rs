@@ -40,6 +40,7 @@ impl Served {
             requests,
             answer_within: Duration::from_millis(300),
             doctor_within: Duration::from_millis(300),
+            preview_within: Duration::from_millis(300),
             closing: closing.clone(),
         };
         let server = tokio::spawn(serve_with(listener, daemon));

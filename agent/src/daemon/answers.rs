@@ -63,6 +63,10 @@ impl Daemon {
                 let preview = self.settings.check(&change);
                 reply(answer, preview.map_err(Problem::from));
             }
+            Request::History { days, answer } => self.history(days, answer),
+            Request::Telemetry { span, answer } => self.telemetry_of(span, answer),
+            Request::Trace { days, answer } => self.trace(days, answer),
+            Request::Preview { request, answer } => self.preview(request, answer),
             Request::ChangeSettings { put, answer } => {
                 let changed = self.settings.change(&put);
                 // What was just allowed or forbidden holds now, not a second later.
@@ -283,11 +287,11 @@ impl Daemon {
 }
 
 /// A caller that gave up waiting is no error of ours.
-fn reply<T>(answer: Answer<T>, result: Result<T, Problem>) {
+pub(super) fn reply<T>(answer: Answer<T>, result: Result<T, Problem>) {
     let _ = answer.send(result);
 }
 
-fn internal(error: crate::store::StoreError) -> Problem {
+pub(super) fn internal(error: crate::store::StoreError) -> Problem {
     Problem::new(ProblemCode::Internal, error.to_string())
 }
 

@@ -11,10 +11,12 @@ mod fetch;
 mod hand_back;
 mod job_log;
 mod link_news;
+mod looking_back;
 mod machine;
 mod measure;
 mod newcomers;
 mod ours;
+mod recording;
 mod send;
 mod senses;
 mod sentence;
@@ -39,6 +41,7 @@ use clock::Clock;
 use engine::Engine;
 use machine::Machine;
 use measure::Measuring;
+use recording::Recording;
 use senses::Senses;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -90,6 +93,7 @@ struct Daemon {
     measuring: Measuring,
     /// Today's earnings, as of the last change of the ledger.
     today: Today,
+    recording: Recording,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -209,6 +213,7 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
         snapshot: 0,
         measuring: Measuring::default(),
         today: Today::default(),
+        recording: Recording::default(),
         options,
     };
     tracing::info!(rig = %daemon.keys.rig_id, gpus = daemon.machine.gpus.len(), "the agent is up");
@@ -237,6 +242,7 @@ async fn live(told: RunOptions) -> anyhow::Result<()> {
     tracing::info!("the agent goes down; jobs that run go on and are taken up at the next start");
     daemon.take(Event::GoingDown).await;
     daemon.put_back(&mut work_news).await;
+    daemon.end_record();
     stop_control.cancel();
     serving.await.context("the local API ended badly")??;
     Ok(())

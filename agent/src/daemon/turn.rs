@@ -7,6 +7,7 @@ use crate::store::{Change, StoreError, to_json};
 use crate::wallet;
 use std::time::Duration;
 use sublet_core::lease::Lease;
+use sublet_core::policy::Decision;
 use sublet_core::{Effect, Event, Facts, policy, step};
 use sublet_protocol::ids::LeaseId;
 use sublet_protocol::offer::HostLimits;
@@ -63,7 +64,10 @@ impl Daemon {
         let renting = self.memory.is_renting();
         self.machine.pace(renting);
         self.senses.pace(renting);
-        self.tell(&facts);
+        let settings = &self.settings.good.settings;
+        let decision = policy::decide(&self.memory, settings, &facts, now);
+        self.record(&facts, &decision, now);
+        self.tell(&facts, &decision);
     }
 
     fn act(&mut self, effects: Vec<Effect>) {
@@ -156,10 +160,9 @@ impl Daemon {
     }
 
     /// Lets the marketplace's link know how things stand; it decides what cannot wait.
-    fn tell(&mut self, facts: &Facts) {
+    fn tell(&mut self, facts: &Facts, decision: &Decision) {
         let now = self.clock.now();
         let settings = &self.settings.good.settings;
-        let decision = policy::decide(&self.memory, settings, facts, now);
         let next = Outbound {
             snapshot: self.snapshot,
             // The first offer waits for the session; what is barred only by its absence is offered with it.

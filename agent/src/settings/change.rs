@@ -4,14 +4,14 @@ use super::assemble::{Parsed, parse_under};
 use super::edit::{EditError, changed};
 use super::fault::{Fault, Summary};
 use super::sentence::sentence;
-use super::view;
 use super::watched::{SettingsError, Watched, text_of};
+use super::{Choices, view};
 use crate::store::durable;
 use sha2::{Digest, Sha256};
 use std::io;
 use std::path::PathBuf;
 use sublet_protocol::local::settings::{
-    SettingsChange, SettingsPreview, SettingsPut, SettingsView,
+    SettingsChange, SettingsFault, SettingsPreview, SettingsPut, SettingsView,
 };
 use sublet_protocol::problem::{Problem, ProblemCode};
 
@@ -124,6 +124,22 @@ impl Watched {
                 .map(|parsed| view::differences(&self.in_force, &parsed))
                 .unwrap_or_default(),
             text,
+        })
+    }
+
+    /// What would be in force after a change; nothing is written.
+    ///
+    /// # Errors
+    /// A change that cannot be made at all. A text that would not hold is no error: its faults are the answer.
+    pub fn proposed(
+        &mut self,
+        change: &SettingsChange,
+    ) -> Result<Result<Choices, Vec<SettingsFault>>, ChangeError> {
+        self.look();
+        let text = changed(&self.text()?, change)?;
+        Ok(match self.parse(&text) {
+            Ok(parsed) => Ok(parsed.choices),
+            Err(faults) => Err(view::faults(&faults)),
         })
     }
 

@@ -30,7 +30,7 @@ pub use kind::Kind;
 pub use preset::{PRESETS, Preset};
 pub use reference::reference;
 pub use value::Value;
-pub use view::faults as told;
+pub use view::{faults as told, preset_of};
 pub use watched::{SettingsError, Watched};
 
 use sublet_core::Settings;

@@ -147,12 +147,24 @@ pub fn presets(choices: &Choices) -> Vec<SettingsPreset> {
             whom: preset.whom.to_owned(),
             says: preset.says.to_owned(),
             text: preset.text.to_owned(),
-            in_force: parse_text(preset.text, &[]).is_ok_and(|parsed| {
-                super::Preset::keys()
-                    .all(|key| key.value(&parsed.choices, None) == key.value(choices, None))
-            }),
+            in_force: says(preset, choices),
         })
         .collect()
+}
+
+/// The preset that says what these choices are, where one does.
+pub fn preset_of(choices: &Choices) -> Option<&'static str> {
+    let mut presets = PRESETS.iter();
+    presets
+        .find(|preset| says(preset, choices))
+        .map(|preset| preset.name)
+}
+
+fn says(preset: &super::Preset, choices: &Choices) -> bool {
+    parse_text(preset.text, &[]).is_ok_and(|parsed| {
+        super::Preset::keys()
+            .all(|key| key.value(&parsed.choices, None) == key.value(choices, None))
+    })
 }
 
 /// What differs between what two texts put in force.

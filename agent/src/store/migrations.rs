@@ -3,7 +3,10 @@
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
 /// Each step runs in a transaction of its own together with the count of steps done (`user_version`).
-const STEPS: &[&str] = &[include_str!("0001_first.sql")];
+const STEPS: &[&str] = &[
+    include_str!("0001_first.sql"),
+    include_str!("0002_history.sql"),
+];
 
 /// The newest shape known here.
 pub(super) fn newest() -> i64 {

@@ -6,13 +6,18 @@
 pub mod durable;
 mod error;
 mod folder;
+mod history;
+#[cfg(test)]
+mod history_tests;
 mod migrations;
+mod past;
 mod records;
 #[cfg(test)]
 mod tests;
 
 pub use error::StoreError;
 pub use folder::make as make_folder;
+pub use past::{Past, PastPlace};
 pub use records::{BenchKey, to_json};
 
 use std::fs::File;

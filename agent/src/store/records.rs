@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, OptionalExtension, params};
 use sublet_protocol::ids::{GpuId, LeaseId};
-use sublet_protocol::local;
+use sublet_protocol::local::{self, Since};
 use sublet_protocol::money::MicroUsd;
 
 use super::{Store, StoreError};
@@ -140,7 +140,22 @@ impl Store {
 
     /// The wallet as its owner sees it, by the local time zone; without the payout address, which the keys know.
     pub fn wallet(&self, now_ms: u64) -> Result<local::Wallet, StoreError> {
-        self.read(|db| Book::new(db).view(now_ms, &jiff::tz::TimeZone::system()))
+        self.read(|db| {
+            let mut wallet = Book::new(db).view(now_ms, &jiff::tz::TimeZone::system())?;
+            for period in &mut wallet.periods {
+                if period.since == Since::All {
+                    let recorded_ms = super::past::begins_ms(db)?.unwrap_or(u64::MAX);
+                    period.from_ms = match period.from_ms.min(recorded_ms) {
+                        u64::MAX => 0,
+                        first_ms => first_ms,
+                    };
+                }
+                period.electricity = self.electricity_since(period.from_ms)?;
+                let left = |took: local::history::Electricity| took.left_of(period.net);
+                period.left = period.electricity.and_then(left);
+            }
+            Ok(wallet)
+        })
     }
 
     /// What one lease earned so far, after the fee; zero for one that never ran.

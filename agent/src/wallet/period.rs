@@ -10,9 +10,10 @@ use super::journal::{QUARTER_MS, stored};
 use super::view::Book;
 
 impl Book<'_> {
-    /// Today, this week (from Monday) and this month, by the calendar of `zone`.
+    /// Today, this week (from Monday), this month, by the calendar of `zone`, and all. What electricity took is not
+    /// the ledger's to know.
     pub(super) fn periods(&self, now_ms: u64, zone: &TimeZone) -> rusqlite::Result<Vec<Period>> {
-        [Since::Today, Since::Week, Since::Month]
+        [Since::Today, Since::Week, Since::Month, Since::All]
             .into_iter()
             .map(|since| self.period(since, now_ms, zone))
             .collect()
@@ -25,23 +26,47 @@ impl Book<'_> {
         now_ms: u64,
         zone: &TimeZone,
     ) -> rusqlite::Result<Period> {
-        let from_ms = began_ms(since, now_ms, zone);
-        let credit = |account: &str| {
-            self.connection
-                .prepare_cached(
-                    "SELECT abs(coalesce(sum(amount), 0)) FROM entry JOIN posting ON posting.entry = entry.id
-                     WHERE quarter >= ?1 AND kind = 'accrue' AND account = ?2",
-                )?
-                .query_row((stored(from_ms / QUARTER_MS), account), |row| money(row, 0))
+        let from_ms = match since {
+            Since::All => self.began_ms()?,
+            _ => began_ms(since, now_ms, zone),
         };
-        let (gross, fee): (MicroUsd, MicroUsd) = (credit("income")?, credit("fee")?);
+        let (gross, fee) = self.between(from_ms, u64::MAX)?;
         Ok(Period {
             since,
             from_ms,
             gross,
             fee,
             net: gross.saturating_sub(fee),
+            electricity: None,
+            left: None,
         })
+    }
+
+    /// Gross and fee of what was metered from one time to another, to the quarter of an hour.
+    pub fn between(&self, from_ms: u64, to_ms: u64) -> rusqlite::Result<(MicroUsd, MicroUsd)> {
+        let quarters = (
+            stored(from_ms / QUARTER_MS),
+            stored(to_ms.div_ceil(QUARTER_MS)),
+        );
+        let credit = |account: &str| {
+            self.connection
+                .prepare_cached(
+                    "SELECT abs(coalesce(sum(amount), 0)) FROM entry JOIN posting ON posting.entry = entry.id
+                     WHERE quarter >= ?1 AND quarter < ?2 AND kind = 'accrue' AND account = ?3",
+                )?
+                .query_row((quarters.0, quarters.1, account), |row| money(row, 0))
+        };
+        Ok((credit("income")?, credit("fee")?))
+    }
+
+    /// When the first thing was metered, to the quarter of an hour; the end of time where nothing was.
+    fn began_ms(&self) -> rusqlite::Result<u64> {
+        let first: Option<i64> = self
+            .connection
+            .prepare_cached("SELECT min(quarter) FROM entry WHERE kind = 'accrue'")?
+            .query_row([], |row| row.get(0))?;
+        let first = first.and_then(|first| u64::try_from(first).ok());
+        Ok(first.map_or(u64::MAX, |quarter| quarter * QUARTER_MS))
     }
 }
 
@@ -66,6 +91,7 @@ fn first_day(since: Since, now: &Zoned) -> Option<Zoned> {
             now.checked_sub(jiff::Span::new().days(days)).ok()
         }
         Since::Month => now.first_of_month().ok(),
+        Since::All => None,
     }
 }
 

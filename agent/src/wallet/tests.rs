@@ -484,7 +484,7 @@ fn today_begins_at_local_midnight() {
     let nets: Vec<_> = view.periods.iter().map(|period| period.net).collect();
     // It is Sunday, the first of March: the week holds yesterday, the month does not.
     let both = line(0, HOUR).net.saturating_add(line(1, HOUR).net);
-    assert_eq!(nets, [view.today, both, view.today]);
+    assert_eq!(nets, [view.today, both, view.today, both]);
     assert!(
         view.periods
             .iter()

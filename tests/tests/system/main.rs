@@ -14,6 +14,7 @@ mod heat;
 mod life;
 mod money;
 mod owner;
+mod record;
 mod refusal;
 mod silence;
 mod way_back;

@@ -15,7 +15,7 @@ const SOON: Duration = Duration::from_secs(60);
 /// Mode `away`, with a second for its minutes.
 const AWAY: &str = "[rent]\nmode = \"away\"\nsettle_seconds = 0\n";
 
-fn away(folder: &Path, market: &Market, screen: &Screen) -> Simulated {
+pub(super) fn away(folder: &Path, market: &Market, screen: &Screen) -> Simulated {
     let with = With {
         env: vec![("DISPLAY".into(), screen.name.clone())],
         words: vec!["--away-ms".into(), "1500".into()],
@@ -25,7 +25,7 @@ fn away(folder: &Path, market: &Market, screen: &Screen) -> Simulated {
 }
 
 /// The first lease of a job, once it is over.
-fn first_ending(market: &Market, job: &str) -> Value {
+pub(super) fn first_ending(market: &Market, job: &str) -> Value {
     let view = market.until_job(job, &["queued", "leased"], SOON);
     let mut last = view;
     for _ in 0..600 {

@@ -76,6 +76,57 @@ export interface paths {
         readonly patch?: never;
         readonly trace?: never;
     };
+    readonly "/local/v1/history": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** What the GPUs did over the last days and why, with each day's and each week's hours and money. */
+        readonly get: operations["history"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/local/v1/history/telemetry": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** What one GPU's sensors said and what it earned, in buckets of whole minutes. */
+        readonly get: operations["telemetryHistory"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/local/v1/history/trace": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        /** The record of the last days as a trace, for `sublet simulate`. */
+        readonly get: operations["trace"];
+        readonly put?: never;
+        readonly post?: never;
+        readonly delete?: never;
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
     readonly "/local/v1/jobs": {
         readonly parameters: {
             readonly query?: never;
@@ -140,6 +191,23 @@ export interface paths {
         readonly post?: never;
         /** End the pause of one GPU, or every pause; fine when there is none. */
         readonly delete: operations["resume"];
+        readonly options?: never;
+        readonly head?: never;
+        readonly patch?: never;
+        readonly trace?: never;
+    };
+    readonly "/local/v1/preview": {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly get?: never;
+        readonly put?: never;
+        /** What other settings would have made of the last weeks. Takes a moment; nothing is written. */
+        readonly post: operations["preview"];
+        readonly delete?: never;
         readonly options?: never;
         readonly head?: never;
         readonly patch?: never;
@@ -238,6 +306,38 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        /** @description Which weeks. */
+        readonly Basis: {
+            /** @description Which kind of owner was made up, where one was: `gamer`, `studio`, `farm` or `laptop`. */
+            readonly example?: string | null;
+            /**
+             * Format: int64
+             * @description When they began, ms since 1970.
+             */
+            readonly from_ms: number;
+            /** @description Whose weeks. */
+            readonly kind: components["schemas"]["BasisKind"];
+            /**
+             * Format: int64
+             * @description How much of it is needed before it is used, in ms.
+             */
+            readonly needed_ms: number;
+            /**
+             * Format: int64
+             * @description How much of the owner's own time is recorded, in ms.
+             */
+            readonly recorded_ms: number;
+            /**
+             * Format: int64
+             * @description When they ended, likewise.
+             */
+            readonly to_ms: number;
+        };
+        /**
+         * @description Whose weeks.
+         * @enum {string}
+         */
+        readonly BasisKind: "recorded" | "example";
         /**
          * Format: int32
          * @description The marketplace's share, in hundredths of a per cent: 500 is 5 %. At most 10 000.
@@ -314,6 +414,15 @@ export interface components {
             /** @description How it stands. */
             readonly verdict: components["schemas"]["Verdict"];
         };
+        /** @description One reading over time. */
+        readonly Course: {
+            /** @description The highest mean of a minute. */
+            readonly max: readonly (number | null)[];
+            /** @description The mean. */
+            readonly mean: readonly (number | null)[];
+            /** @description The lowest mean of a minute in each bucket. */
+            readonly min: readonly (number | null)[];
+        };
         /** @description `GET /local/v1/doctor` */
         readonly Doctor: {
             /** @description Every check, in order. */
@@ -347,6 +456,31 @@ export interface components {
             readonly used_ms: number;
             readonly voucher?: components["schemas"]["MicroUsd"] | null;
         };
+        /** @description Electricity drawn while renting, as measured. */
+        readonly Electricity: {
+            /** @description At the prices that held then. */
+            readonly cost: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int64
+             * @description Drawn by the GPUs while they were rented, in Wh.
+             */
+            readonly energy_wh: number;
+            /**
+             * Format: int64
+             * @description For how long they were rented, in ms.
+             */
+            readonly rented_ms: number;
+            /**
+             * Format: int64
+             * @description How much of that without a reading of power: neither its energy nor its cost is known.
+             */
+            readonly unmeasured_ms: number;
+            /**
+             * Format: int64
+             * @description How much of it without a price of electricity: its cost is not known.
+             */
+            readonly unpriced_ms: number;
+        };
         /**
          * @description Why a lease ended. Stable codes; anyone may branch on them.
          * @enum {string}
@@ -368,6 +502,15 @@ export interface components {
         };
         /** @description A figure or a name in a reason. Times are ms since 1970, spans ms, temperatures °C, money micro-USD. */
         readonly Figure: number | string;
+        /** @description The timeline of one GPU. */
+        readonly GpuHistory: {
+            /** @description Which. */
+            readonly gpu: components["schemas"]["GpuId"];
+            /** @description Its name; its id where it is not in the machine any more. */
+            readonly name: string;
+            /** @description In order, without gaps and without overlaps. */
+            readonly segments: readonly components["schemas"]["Segment"][];
+        };
         /** @description One GPU of a rig: NVML's UUID where there is one, else made from its PCI address or name. */
         readonly GpuId: string;
         /** @description What a rig says of one GPU: it does not change while the driver stays. */
@@ -420,6 +563,32 @@ export interface components {
             readonly gpus: readonly components["schemas"]["GpuView"][];
             /** @description What could not be looked at, in words: a crashed driver, a missing library. */
             readonly problems: readonly string[];
+        };
+        /** @description `GET /local/v1/history`: the last days of the owner's calendar, today included. */
+        readonly History: {
+            /** @description Day by day, the oldest first. */
+            readonly days: readonly components["schemas"]["Total"][];
+            /**
+             * Format: int64
+             * @description Local midnight at which the first day began, ms since 1970.
+             */
+            readonly from_ms: number;
+            /** @description What each GPU did. */
+            readonly gpus: readonly components["schemas"]["GpuHistory"][];
+            /** @description Why recording stands still, where it does. */
+            readonly problem?: string | null;
+            /**
+             * Format: int64
+             * @description Since when there is a record; absent where there is none yet.
+             */
+            readonly recorded_from_ms?: number | null;
+            /**
+             * Format: int64
+             * @description Now, likewise.
+             */
+            readonly to_ms: number;
+            /** @description Week by week from Monday on, the oldest first; the first one begins no sooner than the first day. */
+            readonly weeks: readonly components["schemas"]["Total"][];
         };
         /** @description A price: micro-USD for one hour of a whole lease (all its GPUs together). */
         readonly HourlyPrice: components["schemas"]["MicroUsd"];
@@ -497,6 +666,42 @@ export interface components {
          * @description An amount in micro-USD, 0 or more.
          */
         readonly MicroUsd: number;
+        /** @description Something that a preview rests on. */
+        readonly Note: {
+            /** @description What kind. */
+            readonly code: components["schemas"]["NoteCode"];
+            /** @description Its figures and names, for whoever says it in other words. Money is micro-USD. */
+            readonly figures?: {
+                readonly [key: string]: components["schemas"]["Figure"];
+            };
+            /** @description As a sentence. */
+            readonly text: string;
+        };
+        /**
+         * @description What a preview may rest on.
+         * @enum {string}
+         */
+        readonly NoteCode: "example_weeks" | "own_weeks" | "price_seen" | "price_floor" | "demand_seen" | "demand_assumed" | "fee_assumed" | "power_measured" | "power_at_most" | "power_unknown" | "electricity_unpriced";
+        /** @description One week, all GPUs together. Money in micro-USD. */
+        readonly Outcome: {
+            readonly electricity?: components["schemas"]["Range"] | null;
+            /** @description What the marketplace keeps of it. */
+            readonly fee: components["schemas"]["Range"];
+            /** @description What renters pay. */
+            readonly gross: components["schemas"]["Range"];
+            /** @description Hours lost, by the reason that led, in ms. */
+            readonly lost_ms: {
+                readonly [key: string]: number;
+            };
+            readonly net?: components["schemas"]["Range"] | null;
+            /** @description Nothing stands in the way of renting, in ms: in the least and the best of the weeks. */
+            readonly rentable_ms: components["schemas"]["Range"];
+            /**
+             * Format: int64
+             * @description The hours that the GPUs have, in ms.
+             */
+            readonly time_ms: number;
+        };
         /** @description One sealed output. */
         readonly Output: {
             /**
@@ -532,21 +737,66 @@ export interface components {
              */
             readonly until_ms?: number | null;
         };
-        /** @description What was metered since a day, a week or a month began, in local time. */
+        /** @description What was metered since a day, a week or a month began, in local time, or ever. */
         readonly Period: {
+            readonly electricity?: components["schemas"]["Electricity"] | null;
             /** @description What the marketplace kept of it. */
             readonly fee: components["schemas"]["MicroUsd"];
             /**
              * Format: int64
-             * @description When it began, ms since 1970.
+             * @description When it began, ms since 1970; of all: when the first thing was earned or recorded, 0 where nothing was.
              */
             readonly from_ms: number;
             /** @description Price times time. */
             readonly gross: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int64
+             * @description The net without the electricity, in micro-USD; absent where that is not known.
+             */
+            readonly left?: number | null;
             /** @description The rest. */
             readonly net: components["schemas"]["MicroUsd"];
             /** @description Which. */
             readonly since: components["schemas"]["Since"];
+        };
+        /** @description What settings would have made of the last weeks, or of weeks that are made up. Figures are for one week. */
+        readonly Preview: {
+            readonly after?: components["schemas"]["Outcome"] | null;
+            /** @description Which weeks were replayed. */
+            readonly basis: components["schemas"]["Basis"];
+            /** @description Under the settings in force. */
+            readonly before: components["schemas"]["Outcome"];
+            /** @description Of the hours in which a GPU could be rented, how many per cent were taken to be, at least and at most. */
+            readonly demand_percent: readonly number[];
+            /** @description Why the changed settings would not hold, where they would not. */
+            readonly faults: readonly components["schemas"]["SettingsFault"][];
+            /** @description What all of it rests on. */
+            readonly notes: readonly components["schemas"]["Note"][];
+            /** @description What an hour was taken to pay. */
+            readonly price: components["schemas"]["PriceRange"];
+        };
+        /** @description `POST /local/v1/preview` */
+        readonly PreviewRequest: {
+            readonly change?: components["schemas"]["SettingsChange"] | null;
+            /**
+             * Format: int32
+             * @description Over how many of the last days at most, 1 to 90; 28 when absent.
+             */
+            readonly days?: number | null;
+        };
+        /**
+         * @description Where a price is from.
+         * @enum {string}
+         */
+        readonly PriceFrom: "seen" | "floor";
+        /** @description What an hour pays. */
+        readonly PriceRange: {
+            /** @description Where it is from. */
+            readonly from: components["schemas"]["PriceFrom"];
+            /** @description At most. */
+            readonly high: components["schemas"]["HourlyPrice"];
+            /** @description At least. */
+            readonly low: components["schemas"]["HourlyPrice"];
         };
         /** @description What went wrong, for programs (`code`) and for people (`title`, `detail`). */
         readonly Problem: {
@@ -569,6 +819,19 @@ export interface components {
          * @enum {string}
          */
         readonly ProblemCode: "bad_request" | "unauthorized" | "bad_challenge" | "bad_signature" | "forbidden" | "not_found" | "stale_epoch" | "stale_seq" | "clock_off" | "conflict" | "usage_went_back" | "usage_too_far" | "cid_mismatch" | "bad_job" | "no_funds" | "too_large" | "too_many" | "method_not_allowed" | "bad_range" | "internal" | "unavailable" | "unknown";
+        /** @description From here to there. */
+        readonly Range: {
+            /**
+             * Format: int64
+             * @description The upper end.
+             */
+            readonly high: number;
+            /**
+             * Format: int64
+             * @description The lower end.
+             */
+            readonly low: number;
+        };
         /** @description What a job may reach beside its GPUs. There is no network in it: a job has none. */
         readonly Reach: {
             /**
@@ -627,6 +890,30 @@ export interface components {
             /** @description The engine maps container users to unprivileged host users. */
             readonly userns: boolean;
         };
+        /** @description A time in which one GPU did one thing for one reason. */
+        readonly Segment: {
+            /**
+             * Format: int64
+             * @description When it began, ms since 1970.
+             */
+            readonly from_ms: number;
+            /** @description What it did. */
+            readonly kind: components["schemas"]["SegmentKind"];
+            readonly lease?: components["schemas"]["LeaseId"] | null;
+            readonly reason?: components["schemas"]["Reason"] | null;
+            /** @description Every reason, the most important first. */
+            readonly reasons: readonly components["schemas"]["ReasonCode"][];
+            /**
+             * Format: int64
+             * @description When it ended; now, where it goes on.
+             */
+            readonly to_ms: number;
+        };
+        /**
+         * @description What a GPU did for a while.
+         * @enum {string}
+         */
+        readonly SegmentKind: "renting" | "no_demand" | "below_floor" | "in_use" | "too_hot" | "paused" | "off" | "by_settings" | "settling" | "unavailable" | "unknown" | "not_running";
         /** @description A change of the file. Comments and order of what it does not touch stay. */
         readonly SettingsChange: {
             /** @description Another text instead. */
@@ -833,7 +1120,7 @@ export interface components {
          * @description A stretch of the owner's calendar that lasts until now.
          * @enum {string}
          */
-        readonly Since: "today" | "week" | "month";
+        readonly Since: "today" | "week" | "month" | "all";
         /** @description `GET /local/v1/status` */
         readonly Status: {
             /** @description Every GPU, with its reasons. */
@@ -899,6 +1186,59 @@ export interface components {
              */
             readonly temperature_c?: number | null;
         };
+        /** @description `GET /local/v1/history/telemetry`: columns of equal length. A bucket without a record is absent in every column. */
+        readonly TelemetryHistory: {
+            /** @description When each one begins, ms since 1970. */
+            readonly at_ms: readonly number[];
+            /**
+             * Format: int64
+             * @description How long each bucket is, in ms: whole minutes, or whole quarters of an hour.
+             */
+            readonly bucket_ms: number;
+            /** @description Earned in it after the fee, in micro-USD. */
+            readonly earned: readonly (number | null)[];
+            /** @description Which GPU. */
+            readonly gpu: components["schemas"]["GpuId"];
+            /** @description Load of the compute units, 0 to 100. */
+            readonly load_percent: components["schemas"]["Course"];
+            /** @description Memory in use, in MiB. */
+            readonly memory_mib: components["schemas"]["Course"];
+            /** @description Power drawn, in W. */
+            readonly power_w: components["schemas"]["Course"];
+            /** @description Rented for so many thousandths of the time that was recorded. */
+            readonly rented_permille: readonly (number | null)[];
+            /** @description Core temperature in °C. */
+            readonly temperature_c: components["schemas"]["Course"];
+        };
+        /** @description A day or a week. */
+        readonly Total: {
+            readonly electricity?: components["schemas"]["Electricity"] | null;
+            /** @description What the marketplace kept of it. */
+            readonly fee: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int64
+             * @description When it began, ms since 1970.
+             */
+            readonly from_ms: number;
+            /** @description Price times time. */
+            readonly gross: components["schemas"]["MicroUsd"];
+            /** @description What the GPUs did in it, all of them together, in ms. */
+            readonly hours_ms: {
+                readonly [key: string]: number;
+            };
+            /**
+             * Format: int64
+             * @description The net without the electricity, in micro-USD; absent where that is not known.
+             */
+            readonly left?: number | null;
+            /** @description The rest. */
+            readonly net: components["schemas"]["MicroUsd"];
+            /**
+             * Format: int64
+             * @description When it ended; now, where it goes on.
+             */
+            readonly to_ms: number;
+        };
         /** @description Bytes on their way to a rig or from it. */
         readonly Transfer: {
             /**
@@ -936,7 +1276,7 @@ export interface components {
             readonly net: components["schemas"]["MicroUsd"];
             /** @description Where a chain would pay to: the address of the payout key, `0x` and 40 hexadecimal digits. */
             readonly payout_address?: string | null;
-            /** @description What came in of late: today, this week, this month. */
+            /** @description What came in of late: today, this week, this month, and all. */
             readonly periods?: readonly components["schemas"]["Period"][];
             /** @description How much of it a voucher proves. */
             readonly proven: components["schemas"]["MicroUsd"];
@@ -1081,6 +1421,143 @@ export interface operations {
                 };
                 content: {
                     readonly "application/json": components["schemas"]["Gpus"];
+                };
+            };
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly history: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description How many days of the owner's calendar, today included. */
+                readonly days?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["History"];
+                };
+            };
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly telemetryHistory: {
+        readonly parameters: {
+            readonly query: {
+                /** @description Which GPU. */
+                readonly gpu: string;
+                /** @description Since when, ms since 1970. */
+                readonly from_ms: number;
+                /** @description Until when; at most 400 days later. */
+                readonly to_ms: number;
+                /** @description In how many buckets at most (and one more at the edge); 600 when absent. */
+                readonly points?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["TelemetryHistory"];
+                };
+            };
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            readonly 404: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly trace: {
+        readonly parameters: {
+            readonly query?: {
+                /** @description How many days of the owner's calendar, today included. */
+                readonly days?: number;
+            };
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody?: never;
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "text/plain": string;
+                };
+            };
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Nothing was recorded yet. */
+            readonly 409: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
                 };
             };
             readonly 503: {
@@ -1245,6 +1722,46 @@ export interface operations {
                 };
                 content?: never;
             };
+            readonly 400: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            readonly 503: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readonly preview: {
+        readonly parameters: {
+            readonly query?: never;
+            readonly header?: never;
+            readonly path?: never;
+            readonly cookie?: never;
+        };
+        readonly requestBody: {
+            readonly content: {
+                readonly "application/json": components["schemas"]["PreviewRequest"];
+            };
+        };
+        readonly responses: {
+            readonly 200: {
+                headers: {
+                    readonly [name: string]: unknown;
+                };
+                content: {
+                    readonly "application/json": components["schemas"]["Preview"];
+                };
+            };
+            /** @description A change that cannot be made at all. */
             readonly 400: {
                 headers: {
                     readonly [name: string]: unknown;

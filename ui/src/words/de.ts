@@ -229,7 +229,7 @@ export const de: Words = {
     export: "Als CSV exportieren",
     fileName: "sublet-einnahmen.csv",
     sum: "Was hereinkam",
-    since: { today: "Heute", week: "Diese Woche", month: "Dieser Monat" },
+    since: { today: "Heute", week: "Diese Woche", month: "Dieser Monat", all: "Insgesamt" },
     sinceDay: (day) => `seit ${day}`,
     all: "Insgesamt",
     gross: "Preis mal Zeit",

@@ -229,7 +229,7 @@ export const en = {
     export: "Export as CSV",
     fileName: "sublet-earnings.csv",
     sum: "What came in",
-    since: { today: "Today", week: "This week", month: "This month" } satisfies Record<Since, string>,
+    since: { today: "Today", week: "This week", month: "This month", all: "All" } satisfies Record<Since | "all", string>,
     sinceDay: (day: string) => `since ${day}`,
     all: "All",
     gross: "Price times time",

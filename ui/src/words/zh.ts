@@ -223,7 +223,7 @@ export const zh: Words = {
     export: "导出 CSV",
     fileName: "sublet-收入.csv",
     sum: "收入一览",
-    since: { today: "今天", week: "本周", month: "本月" },
+    since: { today: "今天", week: "本周", month: "本月", all: "总计" },
     sinceDay: (day) => `自 ${day} 起`,
     all: "总计",
     gross: "单价 × 时长",

@@ -45,6 +45,9 @@ pub struct Card {
     pub id: GpuId,
     /// What people call it.
     pub name: String,
+    /// It is no hardware: the CPU does its work.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub software: bool,
     /// The factory's power limit, in W.
     pub limit_w: u32,
     /// The lowest power limit that it takes, in W; absent: it takes none, and is slowed by time alone.
@@ -97,6 +100,9 @@ pub struct Change {
     /// It has a keyboard, a mouse, a display: somebody can sit at it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub seat: Option<bool>,
+    /// Nothing tells whether somebody uses it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub blind: Option<bool>,
     /// The screen is locked.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub locked: Option<bool>,
@@ -156,6 +162,9 @@ pub struct CardChange {
     /// It fell off the bus.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<bool>,
+    /// The owner paused it alone.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub paused: Option<bool>,
 }
 
 /// `null` is something that is said; only a key that is not there says nothing.

@@ -156,6 +156,7 @@ fn card(id: &str, name: &str, [limit_w, lowest_w, job_w]: [u32; 3], c_per_w: f64
     Some(Card {
         id: GpuId::new(id).ok()?,
         name: name.to_owned(),
+        software: false,
         limit_w,
         lowest_w: Some(lowest_w),
         job_w,

@@ -173,6 +173,8 @@ impl<'a> Run<'a> {
     fn decide(&mut self, now: Moment) -> Vec<Doing> {
         self.world.look(self.settings, &self.rents);
         self.memory.pause = self.world.paused.then_some(Pause::UNTIL_RESUMED);
+        let alone = self.world.paused_alone.iter().cloned();
+        self.memory.pauses = alone.map(|gpu| (gpu, Pause::UNTIL_RESUMED)).collect();
         if let Some(looked) = &mut self.memory.looked {
             let back = |clock: u64| clock.saturating_sub(LOOKED_AGO_MS);
             *looked = Moment {

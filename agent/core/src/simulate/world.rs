@@ -7,7 +7,9 @@ use crate::facts::{
     Moment, OwnerFacts, Power, PowerRange, Sensed, Session, Touch,
 };
 use crate::settings::Settings;
+use std::collections::BTreeSet;
 use sublet_protocol::gpu::{BenchScore, GpuInfo, GpuVendor};
+use sublet_protocol::ids::GpuId;
 use sublet_protocol::offer::{HostLimits, SandboxFacts};
 
 /// When the machine was last touched, and since when it is on, before the trace begins, in ms.
@@ -22,11 +24,13 @@ pub(super) struct World {
     pub facts: Facts,
     pub on: bool,
     pub paused: bool,
+    pub paused_alone: BTreeSet<GpuId>,
     pub now: Moment,
     using: Option<InputKind>,
     touched_ms: u64,
     by: InputKind,
     seat: bool,
+    blind: bool,
     cards: Vec<Warmth>,
 }
 
@@ -74,6 +78,7 @@ impl World {
             },
             on: true,
             paused: false,
+            paused_alone: BTreeSet::new(),
             now: Moment {
                 mono_ms: BEFORE_MS,
                 boot_ms: BEFORE_MS,
@@ -83,6 +88,7 @@ impl World {
             touched_ms: 0,
             by: InputKind::Desk,
             seat: true,
+            blind: false,
             cards: head.gpus.iter().map(Warmth::new).collect(),
         }
     }
@@ -93,6 +99,7 @@ impl World {
         self.on = change.on.unwrap_or(self.on);
         self.paused = change.paused.unwrap_or(self.paused);
         self.seat = change.seat.unwrap_or(self.seat);
+        self.blind = change.blind.unwrap_or(self.blind);
         if let Some(using) = change.using {
             if using.or(self.using).is_some() {
                 self.touched_ms = self.now.boot_ms;
@@ -134,6 +141,11 @@ impl World {
             facts.market.problem = (!market).then(|| "the marketplace does not answer".to_owned());
         }
         for (id, change) in &change.gpus {
+            match change.paused {
+                Some(true) => drop(self.paused_alone.insert(id.clone())),
+                Some(false) => drop(self.paused_alone.remove(id)),
+                None => {}
+            }
             let gpus = facts.gpus.iter_mut().zip(&mut self.cards);
             for (gpu, warmth) in gpus.filter(|(gpu, _)| gpu.info.id == *id) {
                 apply_to_card(change, gpu, warmth);
@@ -172,7 +184,7 @@ impl World {
             },
             false => Touch::NoSeat,
         };
-        self.facts.owner.touch = Some(Aged::now(touch));
+        self.facts.owner.touch = (!self.blind).then(|| Aged::now(touch));
         self.facts.market.last_answer_boot_ms = Some(self.now.boot_ms);
         let cards = self.facts.gpus.iter_mut().zip(&self.cards).zip(rents);
         for ((gpu, warmth), rents) in cards {
@@ -245,7 +257,7 @@ fn gpu_facts(card: &Card) -> GpuFacts {
             id: card.id.clone(),
             name: card.name.clone(),
             vendor: GpuVendor::Nvidia,
-            software: false,
+            software: card.software,
             memory_bytes: None,
             driver: None,
             pci: None,
