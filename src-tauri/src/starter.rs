@@ -70,8 +70,9 @@ impl Starter {
             Some((Ok(Some(status)), since)) => {
                 tracing::warn!(%status, "the agent ended");
                 self.running = None;
-                // One that ran for a while is started at once.
-                if now.duration_since(since) < LONGEST_WAIT {
+                // One that gave up says why; one that was killed has nothing to say.
+                let gave_up = status.code().is_some_and(|code| code != 0);
+                if gave_up && now.duration_since(since) < LONGEST_WAIT {
                     self.last = Some(Absence::Ended(self.agent.last_words()));
                 }
             }
@@ -81,10 +82,8 @@ impl Starter {
             }
             None => {}
         }
-        if let (Some(then), Some(last)) = (self.not_before, &self.last)
-            && now < then
-        {
-            return last.clone();
+        if self.not_before.is_some_and(|then| now < then) {
+            return self.last.clone().unwrap_or(Absence::Starting);
         }
         self.not_before = Some(now + self.wait);
         self.wait = (self.wait * 2).min(LONGEST_WAIT);

@@ -59,7 +59,7 @@ impl Desktop {
         desktop.script(
             "agent",
             &format!(
-                "if [ \"$1\" = run ]; then echo $$ > '{0}/agent.pid'; set -- \"$@\" --simulated-score 1000; fi\nexec '{1}' \"$@\"",
+                "if [ \"$1\" = run ]; then\n  echo $$ > '{0}/agent.pid'\n  while [ -e '{0}/held' ]; do sleep 0.1; done\n  set -- \"$@\" --simulated-score 1000\nfi\nexec '{1}' \"$@\"",
                 folder.display(),
                 sublet().display()
             ),
@@ -147,6 +147,17 @@ impl Desktop {
         let pid = self.agent().unwrap();
         kill_process(pid, Signal::KILL).unwrap();
         pid
+    }
+
+    /// Keeps the next agent from coming up, or lets it.
+    #[track_caller]
+    pub fn hold_agent(&self, hold: bool) {
+        let held = self.folder.join("held");
+        if hold {
+            std::fs::write(held, "").unwrap();
+        } else {
+            std::fs::remove_file(held).unwrap();
+        }
     }
 
     /// What the browser was asked to open.

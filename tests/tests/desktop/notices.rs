@@ -46,7 +46,7 @@ fn the_owner_is_told_what_was_chosen_and_nothing_else() {
     desktop.until_status("a hot card", |status| status["state"] != "ready");
     desktop.show(calm());
     desktop.until_status("a cool card", |status| status["state"] == "ready");
-    desktop.market.submit(&sublet_tests::jobs::quick());
+    desktop.market.submit(&sublet_tests::jobs::of_seconds(3));
     until("the word on the pay", SOON, || {
         let notified = desktop.session.notified();
         if notified.contains(" earned") && notified.contains("is done.") {

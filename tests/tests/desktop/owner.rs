@@ -91,8 +91,12 @@ fn the_window_tells_a_job_from_offer_to_paid_and_the_tray_pauses() {
     let status = desktop.until_status("the pause", |status| status["pause"].is_object());
     assert!(status["pause"]["until_ms"].is_null(), "{status}");
     tray.choose("Resume");
+    window.until_text("h1", "the end of the pause", |text| {
+        text.starts_with("Ready to rent")
+    });
 
     // The agent is killed: the window says that it is gone, and the shell starts it again.
+    desktop.hold_agent(true);
     let killed = desktop.kill_agent();
     window.until_text("[role=alert]", "its absence", |text| {
         text.contains("The agent is not running.")
@@ -100,6 +104,7 @@ fn the_window_tells_a_job_from_offer_to_paid_and_the_tray_pauses() {
     tray.until_lines("its absence", |lines| {
         lines[0].label == "The agent is being started"
     });
+    desktop.hold_agent(false);
     window.until_text("h1", "another agent", |text| {
         text.starts_with("Ready to rent")
     });

@@ -87,6 +87,7 @@ fn a_closed_window_is_gone_and_comes_back_and_quitting_leaves_the_agent() {
 
     // Away, it has a shape of its own.
     let icon = tray.icon();
+    desktop.hold_agent(true);
     desktop.kill_agent();
     until(
         "the mark of an absent agent",
@@ -99,5 +100,6 @@ fn a_closed_window_is_gone_and_comes_back_and_quitting_leaves_the_agent() {
             }
         },
     );
+    desktop.hold_agent(false);
     desktop.until_status("an agent that is back", |status| status["state"] == "ready");
 }
