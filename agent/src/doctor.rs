@@ -1,6 +1,7 @@
 //! Whether this machine can rent its GPUs out: what was seen, and what that means. `observe` looks; everything
 //! here only judges.
 
+mod containment;
 mod observe;
 mod presence;
 
@@ -11,7 +12,7 @@ use crate::sensors::presence::SourceView;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 use sublet_protocol::local::{Check, Doctor, Verdict};
-use sublet_protocol::offer::SandboxFacts;
+use sublet_protocol::offer::{Part, SandboxFacts};
 use sublet_protocol::reason::Figure;
 
 /// Below this the ledger and the logs have no room: 256 MiB.
@@ -34,7 +35,7 @@ pub struct Observed {
     /// Where the keys can be kept, in words; `None` where no place was found, and where an agent runs, which
     /// knows better.
     pub key_place: Option<&'static str>,
-    /// What Docker enforces.
+    /// What Docker says of itself, and what a probe container measured.
     pub docker: Result<SandboxFacts, String>,
     /// An NVIDIA card on the PCI bus; `None` where this system does not tell.
     pub nvidia_card: Option<bool>,
@@ -75,11 +76,17 @@ pub fn diagnose(observed: &Observed) -> Doctor {
         folder(observed),
         disk(observed),
         docker(observed),
+    ];
+    let measured = observed.docker.as_ref().ok();
+    if let Some(found) = measured.and_then(|facts| facts.enforced.as_ref()) {
+        checks.extend(containment::checks(found));
+    }
+    checks.extend([
         nvidia(observed),
         vulkan(observed),
         adapters(observed),
         presence_check(&observed.presence),
-    ];
+    ]);
     if observed.agent.is_none() {
         checks.push(keys(observed));
     }
@@ -267,11 +274,11 @@ fn docker(observed: &Observed) -> Check {
 }
 
 fn nvidia(observed: &Observed) -> Check {
-    let container = observed.docker.as_ref().map(|facts| facts.nvidia);
+    let container = observed.docker.as_ref().map(hands_out_nvidia);
     let finding = match (&observed.nvidia_driver, observed.nvidia_card, container) {
-        (Some(version), _, Ok(false)) => Finding::bad(
+        (Some(version), _, Ok(Err(why))) => Finding::bad(
             "nvidia_not_in_docker",
-            format!("Driver {version}, but Docker cannot hand out NVIDIA GPUs."),
+            format!("Driver {version}, but Docker cannot hand out NVIDIA GPUs: {why}."),
             "Install the NVIDIA Container Toolkit and restart Docker.",
         )
         .name("driver", version),
@@ -297,6 +304,19 @@ fn nvidia(observed: &Observed) -> Check {
         "It tells temperature, power and memory of NVIDIA cards.",
         finding,
     )
+}
+
+/// Whether containers get NVIDIA GPUs, else why not.
+fn hands_out_nvidia(facts: &SandboxFacts) -> Result<(), String> {
+    let found = facts.enforced.as_ref();
+    if found.is_some_and(|found| !found.cdi.is_empty()) {
+        return Ok(());
+    }
+    match found.map(|found| &found.nvidia) {
+        Some(Part::Broken { why }) => Err(why.trim_end_matches('.').to_owned()),
+        _ if facts.nvidia => Ok(()),
+        _ => Err("it has no NVIDIA runtime".to_owned()),
+    }
 }
 
 fn vulkan(observed: &Observed) -> Check {

@@ -110,6 +110,14 @@ pub enum EndCode {
     OutputRefused,
     /// This rig does not take such a job (its rules, or what its sandbox can enforce).
     NotAccepted,
+    /// The job asks for more CPU, memory or time than the owner gives a job.
+    BeyondLimits,
+    /// The job asks to be kept apart in a way that this rig has not.
+    IsolationMissing,
+    /// The owner does not take work of the job's category.
+    CategoryRefused,
+    /// The owner does not take images of this publisher.
+    PublisherRefused,
     /// Docker was away, or restarted under the job.
     SandboxFailed,
 }
@@ -117,13 +125,22 @@ pub enum EndCode {
 impl EndCode {
     /// Whether the job may be given to another rig: the job itself was not at fault.
     pub fn may_retry(self) -> bool {
+        self.is_refusal()
+            || matches!(
+                self,
+                Self::Reclaimed | Self::Fenced | Self::SandboxFailed | Self::PaymentBehind
+            )
+    }
+
+    /// Whether the rig did not take the job: nothing of it ran there.
+    pub fn is_refusal(self) -> bool {
         matches!(
             self,
-            Self::Reclaimed
-                | Self::Fenced
-                | Self::NotAccepted
-                | Self::SandboxFailed
-                | Self::PaymentBehind
+            Self::NotAccepted
+                | Self::BeyondLimits
+                | Self::IsolationMissing
+                | Self::CategoryRefused
+                | Self::PublisherRefused
         )
     }
 }

@@ -1,5 +1,11 @@
 //! What a rig sells: a standing bid for every order it fits.
 
+mod enforced;
+mod work;
+
+pub use enforced::{Enforced, Part};
+pub use work::{Refusal, WorkRules};
+
 use crate::gpu::GpuInfo;
 use crate::money::HourlyPrice;
 use serde::{Deserialize, Serialize};
@@ -16,6 +22,9 @@ pub struct Offer {
     pub limits: HostLimits,
     /// What the sandbox is really able to enforce here, found by looking.
     pub sandbox: SandboxFacts,
+    /// Which work the owner takes; what it refuses is not sent there.
+    #[serde(default, skip_serializing_if = "WorkRules::is_empty")]
+    pub work: WorkRules,
 }
 
 /// One GPU on offer.
@@ -36,14 +45,20 @@ pub struct HostLimits {
     pub memory_bytes: u64,
     /// All outputs of a job together, in bytes.
     pub output_bytes: u64,
+    /// All that a job writes on the disk, in bytes; absent: as much as its outputs may take.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub disk_bytes: Option<u64>,
+    /// The longest that a job may ask to run, in ms; absent: as long as any job may.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub longest_ms: Option<u64>,
 }
 
-/// What holds a job in, on this host.
+/// What the engine of this host says of itself, and what was measured.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, ToSchema)]
 pub struct SandboxFacts {
     /// The container engine and its version, such as `docker 20.10.24`.
     pub engine: String,
-    /// The engine applies its default seccomp filter.
+    /// The engine applies seccomp filters.
     pub seccomp: bool,
     /// The engine confines with AppArmor.
     pub apparmor: bool,
@@ -53,4 +68,15 @@ pub struct SandboxFacts {
     pub cgroup_version: u8,
     /// The engine can hand out NVIDIA GPUs.
     pub nvidia: bool,
+    /// What a probe container found to be in force; absent where none has been run.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub enforced: Option<Enforced>,
+}
+
+impl SandboxFacts {
+    /// Whether a job that needs no NVIDIA GPU can run under gVisor here.
+    pub fn gvisor(&self) -> bool {
+        let enforced = self.enforced.as_ref();
+        enforced.is_some_and(|found| found.gvisor == Part::Works)
+    }
 }

@@ -11,6 +11,7 @@ use std::time::Duration;
 /// A daemon with its own data, and containers of its own.
 pub struct Dockerd {
     folder: PathBuf,
+    words: Vec<String>,
     process: Option<Running>,
 }
 
@@ -18,9 +19,16 @@ impl Dockerd {
     /// Starts one in `folder`.
     #[track_caller]
     pub fn start(folder: &Path) -> Self {
+        Self::start_with(folder, &[])
+    }
+
+    /// As [`Dockerd::start`], with more words on its command line.
+    #[track_caller]
+    pub fn start_with(folder: &Path, words: &[String]) -> Self {
         std::fs::create_dir_all(folder).unwrap();
         let mut daemon = Self {
             folder: folder.to_owned(),
+            words: words.to_vec(),
             process: None,
         };
         daemon.go();
@@ -55,7 +63,8 @@ impl Dockerd {
             .arg("--exec-root")
             .arg(path("exec"))
             .arg("--pidfile")
-            .arg(path("pid"));
+            .arg(path("pid"))
+            .args(&self.words);
         self.process = Some(Running::start(command, &path("log")));
         until("the test's own dockerd", Duration::from_secs(60), || {
             let said = run(Command::new("docker")

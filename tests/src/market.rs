@@ -154,6 +154,18 @@ impl Market {
         })
     }
 
+    /// Waits until a job waits for something that is named with this word, and returns the whole of it.
+    #[track_caller]
+    pub fn until_waiting(&self, job: &str, word: &str) -> String {
+        until(&format!("job {job} to wait for {word}"), SOON, || {
+            let view = self.job(job);
+            match view["waiting_for"].as_str() {
+                Some(why) if why.contains(word) => Ok(why.to_owned()),
+                _ => Err(view.to_string()),
+            }
+        })
+    }
+
     /// Cancels a job, and waits until it is.
     #[track_caller]
     pub fn cancel(&self, job: &str) {

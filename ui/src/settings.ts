@@ -69,10 +69,15 @@ export function spoken(said: Said): string {
   return typeof said === "string" ? said : said.given;
 }
 
+/** Whether a key takes a list that is written one a line. */
+export function isLines(kind: SettingsKind["kind"]): boolean {
+  return kind === "programs" || kind === "categories" || kind === "publishers";
+}
+
 /** What somebody wrote into a field, as the key takes it. What it does not take goes on, for the agent to refuse. */
 export function choiceOf(kind: SettingsKind["kind"], written: string): Choice {
   const text = written.trim();
-  if (kind === "programs") return written.split("\n").map((line) => line.trim()).filter(Boolean);
+  if (isLines(kind)) return written.split("\n").map((line) => line.trim()).filter(Boolean);
   if (text === "") return null;
   if (kind === "money") return text.replace("$", "").replace(",", ".").trim();
   if (kind === "whole" || kind === "decimal") {

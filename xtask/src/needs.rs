@@ -132,6 +132,12 @@ pub const NEEDS: &[Need] = {
         ),
         need(
             Test,
+            "runsc",
+            Program(&["runsc"]),
+            "gVisor, in which jobs run where it works",
+        ),
+        need(
+            Test,
             "sway",
             Program(&["sway"]),
             "a Wayland session that is watched",

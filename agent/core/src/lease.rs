@@ -232,6 +232,7 @@ impl Lease {
     pub fn refused(
         grant: LeaseGrant,
         now: Moment,
+        code: EndCode,
         message: String,
         reason: Option<Reason>,
     ) -> Self {
@@ -240,7 +241,7 @@ impl Lease {
         lease.removed = true;
         lease.reason = reason;
         lease.ending = Some(Ending {
-            code: EndCode::NotAccepted,
+            code,
             exit_code: None,
             message,
             outputs: Vec::new(),
@@ -351,7 +352,7 @@ impl Lease {
             Stage::Freezing | Stage::Interrupting | Stage::Killing => LeaseState::Reclaiming,
             Stage::Saving | Stage::Collecting | Stage::Uploading => LeaseState::Uploading,
             Stage::Over => match self.ending.as_ref().map(|e| e.code) {
-                Some(EndCode::NotAccepted) => LeaseState::Refused,
+                Some(code) if code.is_refusal() => LeaseState::Refused,
                 Some(
                     EndCode::Completed
                     | EndCode::Cancelled

@@ -5,6 +5,7 @@ use crate::tariff::Tariff;
 use std::collections::BTreeMap;
 use sublet_protocol::ids::GpuId;
 use sublet_protocol::money::{HourlyPrice, MicroUsd};
+use sublet_protocol::offer::WorkRules;
 
 /// What the owner wants. Every field has a default that rents nothing by surprise.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub struct Settings {
     pub allow_software_gpu: bool,
     /// How far the marketplace's vouchers may fall behind our own meter, in ms of running time.
     pub unpaid_limit_ms: u64,
+    /// Which work is taken.
+    pub work: WorkRules,
 }
 
 /// What holds for one GPU.
@@ -127,6 +130,7 @@ impl Default for Settings {
             reclaim_grace_ms: 0,
             allow_software_gpu: false,
             unpaid_limit_ms: 120_000,
+            work: WorkRules::default(),
         }
     }
 }

@@ -176,6 +176,61 @@ fn terms_that_do_not_fit_are_refused() {
 }
 
 #[test]
+fn a_job_that_asks_for_what_is_not_here_is_refused_by_a_code_of_its_own() {
+    use crate::facts::Docker;
+    use sublet_protocol::job::{Category, Isolation, JobSpec};
+    use sublet_protocol::offer::{Enforced, Part, SandboxFacts};
+
+    let mut world = World::new();
+    world.settings.work.refused_categories = vec![Category::Mining];
+    world.settings.work.refused_publishers = vec!["bad.example".into()];
+    world.facts.host.longest_ms = Some(3_600_000);
+    type Change = fn(&mut JobSpec);
+    let cases: [(EndCode, Change); 5] = [
+        (EndCode::CategoryRefused, |job| {
+            job.category = Category::Mining
+        }),
+        (EndCode::PublisherRefused, |job| {
+            let name = format!("bad.example/a@sha256:{}", "0".repeat(64));
+            job.image = name.parse().unwrap();
+        }),
+        (EndCode::BeyondLimits, |job| job.deadline_ms = 3_600_001),
+        (EndCode::BeyondLimits, |job| job.cpu_milli = 8_001),
+        (EndCode::IsolationMissing, |job| {
+            job.isolation = Isolation::Gvisor
+        }),
+    ];
+    for (at, (code, change)) in (1..).zip(cases) {
+        let mut grant = grant(&format!("l-{at}"), "gpu-a");
+        change(&mut grant.spec);
+        let id = grant.lease.clone();
+        assert_eq!(world.send(grant_command(at, grant)), []);
+        let lease = &world.memory.leases[&id];
+        assert_eq!(lease.state(), LeaseState::Refused);
+        assert_eq!(lease.ending.as_ref().unwrap().code, code);
+    }
+
+    // gVisor that works is not enough for a card: it is not handed out through it.
+    let found = Enforced {
+        gvisor: Part::Works,
+        ..Enforced::default()
+    };
+    world.facts.docker = Docker::Here(SandboxFacts {
+        enforced: Some(found),
+        ..SandboxFacts::default()
+    });
+    let asks = |at: u64| {
+        let mut grant = grant(&format!("g-{at}"), "gpu-a");
+        grant.spec.isolation = Isolation::Gvisor;
+        grant_command(at, grant)
+    };
+    assert_eq!(world.send(asks(10)), []);
+    world.facts.gpus[0].info.software = true;
+    world.settings.allow_software_gpu = true;
+    assert_ne!(world.send(asks(11)), [], "a software adapter needs no card");
+}
+
+#[test]
 fn a_repeated_command_changes_nothing() {
     let mut world = World::new();
     world.run("l", "gpu-a");

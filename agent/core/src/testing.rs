@@ -92,6 +92,8 @@ pub fn fine() -> Facts {
             cpu_milli: 8_000,
             memory_bytes: 16 << 30,
             output_bytes: 1 << 30,
+            disk_bytes: None,
+            longest_ms: None,
         },
         set_up: true,
         settings_problem: None,

@@ -149,7 +149,7 @@ fn value_of(kind: &Kind, written: &[String]) -> Json {
         _ => "",
     };
     match kind {
-        Kind::Programs => json!(
+        Kind::Programs | Kind::Categories | Kind::Publishers => json!(
             written
                 .iter()
                 .filter(|word| !word.is_empty())

@@ -8,7 +8,6 @@ use crate::sensors::{
     self, Gpu, GpuKind, GpuReading, GpuSources, GpuWatch, Library, ProcessorLoad, SensorError,
     Snapshot,
 };
-use crate::settings::Limits;
 use crate::store::{BenchKey, Store};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -17,7 +16,6 @@ use std::time::{Duration, Instant};
 use sublet_core::facts::GpuFacts;
 use sublet_protocol::gpu::{BenchScore, GpuInfo, Telemetry};
 use sublet_protocol::ids::GpuId;
-use sublet_protocol::offer::HostLimits;
 
 /// How long the driver may take for its first answer.
 const FIRST_READING: Duration = Duration::from_secs(5);
@@ -299,20 +297,6 @@ fn software(gpu: &Gpu, load_percent: u8) -> Telemetry {
         fan_percent: None,
         age_ms: 0,
         problem: None,
-    }
-}
-
-/// What a job may take beside its GPUs: the owner's word, else the whole CPU and half of the memory.
-pub fn host_limits(limits: Limits, capacity: Option<(u32, u64)>) -> HostLimits {
-    let (cores_milli, memory) = capacity.unwrap_or((0, 0));
-    let wanted_milli = limits
-        .cpus
-        .map_or(cores_milli, |cpus| (cpus * 1000.0) as u32);
-    let wanted_memory = limits.memory_mib.map_or(memory / 2, |mib| mib << 20);
-    HostLimits {
-        cpu_milli: wanted_milli.min(cores_milli),
-        memory_bytes: wanted_memory.min(memory),
-        output_bytes: limits.output_mib.unwrap_or(10 << 10) << 20,
     }
 }
 

@@ -10,6 +10,7 @@ mod examine;
 mod fetch;
 mod hand_back;
 mod job_log;
+mod limits;
 mod link_news;
 mod looking_back;
 mod machine;
@@ -32,7 +33,7 @@ use crate::inputs::{InputLimits, InputStore};
 use crate::keys::{Keys, Surroundings};
 use crate::market::{HttpMarket, Known, Link, Outbound};
 use crate::rehearsal;
-use crate::sandbox;
+use crate::sandbox::{self, Sandbox};
 use crate::sensors::Library;
 use crate::settings::{KnownGpu, Overrides, Watched};
 use crate::store::Store;
@@ -285,7 +286,7 @@ impl Daemon {
             machine: self.senses.machine(now),
             programs: self.senses.programs(now),
             utc_offset_s: jiff::Zoned::now().offset().seconds(),
-            host: machine::host_limits(self.settings.good.limits, capacity),
+            host: limits::host(self.settings.good.limits, capacity),
             set_up: self.settings.set_up(),
             settings_problem: self.settings.problem.as_ref().map(ToString::to_string),
             ledger_problem: self.ledger_problem.clone(),
@@ -300,11 +301,15 @@ impl Daemon {
                 sandbox,
                 facts,
                 capacity,
-            } => Some(Bench {
-                sandbox: sandbox.clone(),
-                facts: facts.clone(),
-                limits: machine::host_limits(self.settings.good.limits, Some(*capacity)),
-            }),
+            } => {
+                let chosen = self.settings.good.limits;
+                let sandbox = Sandbox::clone(sandbox).with_disk_limits(limits::disk(chosen));
+                Some(Bench {
+                    sandbox: Arc::new(sandbox),
+                    facts: facts.clone(),
+                    limits: limits::host(chosen, Some(*capacity)),
+                })
+            }
             _ => None,
         }
     }

@@ -87,10 +87,11 @@ pub(super) async fn start(
 pub(super) async fn watch(tools: &Tools, bench: &Bench, lease: LeaseId, folder: PathBuf) {
     let log = JobLog::new(tools.clone(), lease.clone(), folder);
     let follow = log.follow(&bench.sandbox);
+    let most = bench.limits.disk_bytes.unwrap_or(bench.limits.output_bytes);
     let wait = async {
         let ended = tokio::select! {
             ended = bench.sandbox.wait(&lease) => ended,
-            stopped = bench.sandbox.guard(&lease, bench.limits.output_bytes) => Err(stopped),
+            stopped = bench.sandbox.guard(&lease, most) => Err(stopped),
         };
         match ended {
             Ok(exit) => {

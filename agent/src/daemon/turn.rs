@@ -172,6 +172,7 @@ impl Daemon {
                 sublet_core::facts::Docker::Here(sandbox) => sandbox.clone(),
                 _ => Default::default(),
             },
+            work: settings.work.clone(),
             state: decision.state,
             // Others learn which reasons there are, and nothing of the owner's life.
             reasons: decision
@@ -229,8 +230,11 @@ pub(super) fn silent_outbound(commands_seen: u64) -> Outbound {
             cpu_milli: 0,
             memory_bytes: 0,
             output_bytes: 0,
+            disk_bytes: None,
+            longest_ms: None,
         },
         sandbox: Default::default(),
+        work: Default::default(),
         state: RigState::Waiting,
         reasons: Vec::new(),
         telemetry: Vec::new(),

@@ -1,4 +1,5 @@
-//! The doctor's look at this machine. Changes nothing; every question has an end.
+//! The doctor's look at this machine. Leaves nothing behind, but for the image of a few KiB of which the probe's
+//! containers are made; every question has an end.
 
 use super::{AdapterSeen, Folder, Observed};
 use crate::keys::Surroundings;
@@ -30,7 +31,7 @@ pub async fn observe(data: &Path, graphics: &Path, agent: Option<String>) -> Obs
 }
 
 async fn docker() -> Result<sublet_protocol::offer::SandboxFacts, String> {
-    let asked = async { Sandbox::connect().await?.facts().await };
+    let asked = async { Sandbox::connect().await?.facts_measured().await };
     asked.await.map_err(|error| match error {
         // The remedy is the check's to give.
         SandboxError::DockerUnavailable { why } => format!("It does not answer: {why}"),

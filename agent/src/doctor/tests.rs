@@ -1,5 +1,6 @@
 use super::*;
 use crate::sensors::presence::SourceState;
+use sublet_protocol::offer::{Enforced, Part};
 
 fn healthy() -> Observed {
     Observed {
@@ -12,6 +13,14 @@ fn healthy() -> Observed {
             engine: "docker 20.10.24".to_owned(),
             seccomp: true,
             nvidia: true,
+            enforced: Some(Enforced {
+                seccomp: true,
+                cpu: true,
+                userns: true,
+                apparmor: Some("docker-default".to_owned()),
+                nvidia: Part::Works,
+                ..Enforced::default()
+            }),
             ..SandboxFacts::default()
         }),
         nvidia_card: Some(true),
@@ -94,8 +103,52 @@ fn nvidia_needs_a_driver_only_where_there_is_a_card_and_docker_must_hand_it_out(
     observed.nvidia_card = None;
     assert_eq!(verdict(&observed, "NVIDIA driver"), Verdict::Warning);
     observed.nvidia_driver = Some("550.54".to_owned());
-    observed.docker.as_mut().unwrap().nvidia = false;
+    let facts = observed.docker.as_mut().unwrap();
+    facts.nvidia = false;
+    facts.enforced.as_mut().unwrap().nvidia = Part::Absent;
     assert_eq!(verdict(&observed, "NVIDIA driver"), Verdict::Bad);
+    let facts = observed.docker.as_mut().unwrap();
+    facts.enforced.as_mut().unwrap().cdi = vec!["GPU-1".to_owned()];
+    assert_eq!(verdict(&observed, "NVIDIA driver"), Verdict::Good);
+}
+
+#[test]
+fn what_was_measured_of_the_containment_has_its_verdicts() {
+    type Change = fn(&mut Enforced);
+    let broken = || Part::Broken {
+        why: "it stopped".to_owned(),
+    };
+    let faults: [(&str, Verdict, Change); 8] = [
+        ("Containment", Verdict::Bad, |f| {
+            f.gaps = vec!["the filter does not refuse `keyctl`".to_owned()]
+        }),
+        ("Containment", Verdict::Bad, |f| {
+            f.gaps = vec!["memory is not limited".to_owned()]
+        }),
+        ("Containment", Verdict::Bad, |f| {
+            f.gaps = vec!["a job has capabilities".to_owned()]
+        }),
+        ("CPU share", Verdict::Warning, |f| f.cpu = false),
+        ("AppArmor", Verdict::Warning, |f| f.apparmor = None),
+        ("User namespaces", Verdict::Warning, |f| f.userns = false),
+        ("Disk quota", Verdict::Good, |f| f.volume_quota = true),
+        ("gVisor", Verdict::Good, |f| f.gvisor = Part::Works),
+    ];
+    for (name, expected, change) in faults {
+        let mut observed = healthy();
+        change(observed.docker.as_mut().unwrap().enforced.as_mut().unwrap());
+        assert_eq!(verdict(&observed, name), expected, "{name}");
+    }
+    for (name, expected) in [
+        ("gVisor", Verdict::Warning),
+        ("GPU access", Verdict::Warning),
+    ] {
+        let mut observed = healthy();
+        let found = observed.docker.as_mut().unwrap().enforced.as_mut().unwrap();
+        found.gvisor = broken();
+        found.nvidia = broken();
+        assert_eq!(verdict(&observed, name), expected, "{name}");
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use sublet_protocol::gpu::Telemetry;
 use sublet_protocol::heartbeat::{Heartbeat, LeaseReport};
 use sublet_protocol::ids::LeaseId;
 use sublet_protocol::lease::{Checkpoint, Ending, LeaseState, Transfer};
-use sublet_protocol::offer::{GpuOffer, HostLimits, Offer, SandboxFacts};
+use sublet_protocol::offer::{GpuOffer, HostLimits, Offer, SandboxFacts, WorkRules};
 use sublet_protocol::reason::{Reason, RigState};
 use sublet_protocol::session::Session;
 use sublet_protocol::usage::SignedUsage;
@@ -21,6 +21,8 @@ pub struct Outbound {
     pub limits: HostLimits,
     /// What the sandbox enforces.
     pub sandbox: SandboxFacts,
+    /// Which work the owner takes.
+    pub work: WorkRules,
     /// The state in one word.
     pub state: RigState,
     /// Why it does not rent, most important first.
@@ -78,7 +80,10 @@ impl Outbound {
 
     /// Whether the two offer different things.
     pub(super) fn offers_else(&self, other: &Self) -> bool {
-        self.offer != other.offer || self.limits != other.limits || self.sandbox != other.sandbox
+        self.offer != other.offer
+            || self.limits != other.limits
+            || self.sandbox != other.sandbox
+            || self.work != other.work
     }
 
     /// The offer for one session.
@@ -88,6 +93,7 @@ impl Outbound {
             gpus: self.offer.clone(),
             limits: self.limits,
             sandbox: self.sandbox.clone(),
+            work: self.work.clone(),
         }
     }
 

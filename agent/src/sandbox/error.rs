@@ -74,6 +74,12 @@ pub enum SandboxError {
         /// What the engine said.
         why: String,
     },
+    /// The job asks to be kept apart in a way that is not to be had here.
+    #[error("this rig does not take the job: {why}")]
+    IsolationMissing {
+        /// What is missing.
+        why: String,
+    },
     /// The image's command cannot be run; the job's own fault.
     #[error("the job's command cannot be started: {why}. Check the image's command and the job's")]
     CannotStart {
@@ -164,6 +170,7 @@ impl SandboxError {
             | Self::CheckpointChanged { .. }
             | Self::DiskExceeded { .. } => EndCode::OutputRefused,
             Self::NotAccepted { .. } | Self::DeviceUnavailable { .. } => EndCode::NotAccepted,
+            Self::IsolationMissing { .. } => EndCode::IsolationMissing,
             Self::CannotStart { .. } => EndCode::JobFailed,
             Self::DockerUnavailable { .. }
             | Self::DockerElsewhere { .. }

@@ -1,9 +1,13 @@
-//! What the engine on this host really offers. Only what was found is reported.
+//! What the engine on this host says of itself. What is really in force is measured, by [`super::probe`].
 
 use super::socket::{ASK, within};
 use super::{Sandbox, SandboxError};
 use bollard::models::{SystemInfo, SystemInfoCgroupVersionEnum, SystemVersion};
+use std::collections::BTreeSet;
 use sublet_protocol::offer::SandboxFacts;
+
+/// What a CDI device of an NVIDIA GPU is called, before its UUID.
+const CDI_NVIDIA: &str = "nvidia.com/gpu=";
 
 /// What the engine can use of the machine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -14,15 +18,42 @@ pub struct HostCapacity {
     pub memory_bytes: u64,
 }
 
+/// All that the engine says of itself and that bears on what holds a job in. Where it says something else, it is
+/// another engine, or one that was configured anew, and is measured again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EngineSays {
+    /// What the protocol has names for; nothing in it is measured.
+    pub facts: SandboxFacts,
+    /// The names of its runtimes.
+    pub runtimes: BTreeSet<String>,
+    /// The release of the host's kernel.
+    pub kernel: String,
+    /// NVIDIA GPUs that it lists as CDI devices, by their UUIDs.
+    pub cdi: Vec<String>,
+    /// Where and how it keeps what it keeps, and what else is in its words on security.
+    pub other: Vec<String>,
+}
+
 impl Sandbox {
-    /// Asks the engine what it enforces.
+    /// Asks the engine what it says of itself.
     ///
     /// # Errors
     /// [`SandboxError::DockerUnavailable`], [`SandboxError::Timeout`].
-    pub async fn facts(&self) -> Result<SandboxFacts, SandboxError> {
+    pub async fn says(&self) -> Result<EngineSays, SandboxError> {
         let version = within("say its version", ASK, self.docker.version()).await?;
         let info = within("describe itself", ASK, self.docker.info()).await?;
-        Ok(read(&version, &info))
+        Ok(EngineSays {
+            facts: read(&version, &info),
+            ..rest(info)
+        })
+    }
+
+    /// As [`Sandbox::says`], in the protocol's words. Nothing in it is measured.
+    ///
+    /// # Errors
+    /// As [`Sandbox::says`].
+    pub async fn facts(&self) -> Result<SandboxFacts, SandboxError> {
+        Ok(self.says().await?.facts)
     }
 
     /// How much of the machine the engine can use, as it said when connected; no job can be given more.
@@ -36,6 +67,27 @@ pub(super) fn capacity(info: &SystemInfo) -> HostCapacity {
     HostCapacity {
         cpu_milli: cores.saturating_mul(1000),
         memory_bytes: u64::try_from(info.mem_total.unwrap_or(0)).unwrap_or(0),
+    }
+}
+
+fn rest(info: SystemInfo) -> EngineSays {
+    let devices = info.discovered_devices.unwrap_or_default();
+    let devices = devices.into_iter().filter_map(|device| device.id);
+    let mut other = info.security_options.unwrap_or_default();
+    other.extend(
+        [info.driver, info.docker_root_dir, info.default_runtime]
+            .into_iter()
+            .flatten(),
+    );
+    EngineSays {
+        facts: SandboxFacts::default(),
+        runtimes: info.runtimes.unwrap_or_default().into_keys().collect(),
+        kernel: info.kernel_version.unwrap_or_default(),
+        cdi: devices
+            .filter_map(|id| Some(id.strip_prefix(CDI_NVIDIA)?.to_owned()))
+            .filter(|gpu| gpu.starts_with("GPU-") || gpu.starts_with("MIG-"))
+            .collect(),
+        other,
     }
 }
 
@@ -69,6 +121,7 @@ fn read(version: &SystemVersion, info: &SystemInfo) -> SandboxFacts {
             .runtimes
             .as_ref()
             .is_some_and(|runtimes| runtimes.contains_key("nvidia")),
+        enforced: None,
     }
 }
 

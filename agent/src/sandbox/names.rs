@@ -23,6 +23,8 @@ pub(super) enum Role {
     Inputs,
     /// The volume that holds what the job goes on from.
     Checkpoint,
+    /// A container or volume of the probe; of no lease.
+    Probe,
 }
 
 impl Role {
@@ -33,6 +35,7 @@ impl Role {
             Self::Outputs => "outputs",
             Self::Inputs => "inputs",
             Self::Checkpoint => "checkpoint",
+            Self::Probe => "probe",
         }
     }
 }
@@ -69,4 +72,19 @@ pub(super) fn labels(rig: &RigId, lease: &LeaseId, role: Role) -> HashMap<String
         (LEASE.to_owned(), lease.to_string()),
         (ROLE.to_owned(), role.name().to_owned()),
     ])
+}
+
+/// A name for a thing of the probe: another one each time, so that two agents do not meet.
+pub(super) fn probe() -> String {
+    let mut random = [0; 8];
+    // Without randomness the process's number tells apart whoever probes at once.
+    if getrandom::fill(&mut random).is_err() {
+        random[..4].copy_from_slice(&std::process::id().to_ne_bytes());
+    }
+    format!("sublet-probe-{}", hex::encode(random))
+}
+
+/// The label of the probe's things.
+pub(super) fn probe_labels() -> HashMap<String, String> {
+    HashMap::from([(ROLE.to_owned(), Role::Probe.name().to_owned())])
 }

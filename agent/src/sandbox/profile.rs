@@ -1,14 +1,16 @@
-//! What a job's container may do: one pure function from the renter's wish and the owner's bounds.
+//! What a job's container may do: one pure function from the renter's wish, the owner's bounds, and what this host was
+//! found to enforce.
 
 use super::names::{self, Role};
-use super::{SandboxError, SandboxTerms, seccomp};
+use super::probe::GVISOR;
+use super::{SandboxError, SandboxTerms, gpus, seccomp};
 use bollard::models::{
-    ContainerCreateBody, DeviceRequest, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum,
-    HostConfigLogConfig, Mount, MountType, MountVolumeOptions, ResourcesUlimits, RestartPolicy,
-    RestartPolicyNameEnum,
+    ContainerCreateBody, HealthConfig, HostConfig, HostConfigCgroupnsModeEnum, HostConfigLogConfig,
+    Mount, MountType, MountVolumeOptions, MountVolumeOptionsDriverConfig, ResourcesUlimits,
+    RestartPolicy, RestartPolicyNameEnum,
 };
 use std::collections::HashMap;
-use sublet_protocol::job::JobSpec;
+use sublet_protocol::job::{Isolation, JobSpec, chooses_reach};
 
 /// User and group of every job: `nobody`, who owns nothing on the host.
 pub(super) const NOBODY: u64 = 65534;
@@ -16,6 +18,8 @@ pub(super) const NOBODY: u64 = 65534;
 const LEAST_MEMORY: u64 = 16 << 20;
 /// Processes and threads of one job, at most: small hosts have 32768 numbers for all.
 const MOST_PIDS: u32 = 4096;
+/// Threads of gVisor's own, which count as the job's; with some dozens fewer it does not start.
+const GVISOR_PIDS: u32 = 128;
 /// Open files of one process.
 const OPEN_FILES: i64 = 8192;
 /// The job's log on disk: two files of this many MiB, the older one dropped.
@@ -31,8 +35,8 @@ const CPU_WEIGHT: i64 = 128;
 /// scratch in memory, for Docker would else give the job unbounded room on the owner's disk.
 ///
 /// # Errors
-/// [`SandboxError::NotAccepted`] for what this rig never runs, [`SandboxError::DeviceUnavailable`] where the
-/// engine cannot hand out the leased GPUs.
+/// [`SandboxError::NotAccepted`] for what this rig never runs, [`SandboxError::IsolationMissing`] where the job asks
+/// for gVisor and there is none, [`SandboxError::DeviceUnavailable`] where the engine cannot hand out the leased GPUs.
 pub fn profile(
     spec: &JobSpec,
     terms: &SandboxTerms,
@@ -41,11 +45,19 @@ pub fn profile(
     if !terms.facts.seccomp {
         return refuse("its Docker applies no seccomp filter, without which a job is not held in");
     }
+    if let Some(found) = terms.facts.enforced.as_ref().filter(|found| !found.holds()) {
+        return refuse(format!(
+            "a job is not held in here: {}",
+            found.gaps.join("; ")
+        ));
+    }
     let memory = spec.memory_bytes.min(terms.limits.memory_bytes);
     if memory < LEAST_MEMORY || terms.limits.cpu_milli == 0 {
         return refuse("its owner leaves too little memory or CPU time for any job");
     }
     let scratch = memory / 2;
+    let gvisor = under_gvisor(spec, terms)?;
+    let own_pids = if gvisor { GVISOR_PIDS } else { 0 };
     Ok(ContainerCreateBody {
         image: Some(spec.image.to_string()),
         cmd: spec.command.clone(),
@@ -62,6 +74,7 @@ pub fn profile(
         }),
         host_config: Some(HostConfig {
             cap_drop: Some(vec!["ALL".into()]),
+            runtime: gvisor.then(|| GVISOR.into()),
             security_opt: Some(security(terms)),
             privileged: Some(false),
             readonly_rootfs: Some(true),
@@ -79,7 +92,7 @@ pub fn profile(
                 i64::from(spec.cpu_milli.clamp(10, terms.limits.cpu_milli.max(10))) * 1_000_000,
             ),
             cpu_shares: Some(CPU_WEIGHT),
-            pids_limit: Some(i64::from(spec.pids.clamp(4, MOST_PIDS))),
+            pids_limit: Some(i64::from(spec.pids.clamp(4, MOST_PIDS) + own_pids)),
             // When memory runs out on the host, the job goes before anything of the owner's.
             oom_score_adj: Some(1000),
             ulimits: Some(vec![
@@ -99,7 +112,7 @@ pub fn profile(
                 name: Some(RestartPolicyNameEnum::NO),
                 maximum_retry_count: None,
             }),
-            device_requests: devices(terms)?,
+            device_requests: gpus::requests(terms)?,
             ..HostConfig::default()
         }),
         ..ContainerCreateBody::default()
@@ -112,10 +125,34 @@ fn security(terms: &SandboxTerms) -> Vec<String> {
     if terms.facts.engine.starts_with("docker ") {
         options.push(format!("seccomp={}", seccomp::filter()));
     }
+    // By name, so that no setting of the engine's takes it away; only where it was seen, since an engine takes the
+    // name of a profile that it cannot apply.
+    const APPARMOR: &str = "docker-default";
+    let found = terms.facts.enforced.as_ref();
+    if found.is_some_and(|found| found.apparmor.as_deref() == Some(APPARMOR)) {
+        options.push(format!("apparmor={APPARMOR}"));
+    }
     options
 }
 
-fn refuse<T>(why: impl Into<String>) -> Result<T, SandboxError> {
+/// gVisor, where it works and hands out what the job needs: NVIDIA GPUs it does not.
+fn under_gvisor(spec: &JobSpec, terms: &SandboxTerms) -> Result<bool, SandboxError> {
+    let works = terms.facts.gvisor();
+    if works && terms.gpus.is_empty() {
+        return Ok(true);
+    }
+    if spec.isolation == Isolation::Container {
+        return Ok(false);
+    }
+    let why = if works {
+        "it asks for gVisor, which hands out no NVIDIA GPU here"
+    } else {
+        "it asks for gVisor, which was not found to work here"
+    };
+    Err(SandboxError::IsolationMissing { why: why.into() })
+}
+
+pub(super) fn refuse<T>(why: impl Into<String>) -> Result<T, SandboxError> {
     Err(SandboxError::NotAccepted { why: why.into() })
 }
 
@@ -139,10 +176,7 @@ fn environment(spec: &JobSpec, terms: &SandboxTerms) -> Result<Vec<String>, Sand
         if name.is_empty() || !name.bytes().all(plain) || value.contains('\0') {
             return refuse(format!("`{name}` is not a variable name"));
         }
-        if ["NVIDIA_", "CUDA_VISIBLE", "LD_"]
-            .iter()
-            .any(|start| name.starts_with(start))
-        {
+        if chooses_reach(name) {
             return refuse(format!(
                 "the variable `{name}` would choose what the job may reach"
             ));
@@ -152,13 +186,7 @@ fn environment(spec: &JobSpec, terms: &SandboxTerms) -> Result<Vec<String>, Sand
     if !spec.environment.contains_key("HOME") {
         lines.push("HOME=/tmp".into());
     }
-    // Images for CUDA say `all`; where NVIDIA's runtime is the default one it would take that word for it.
-    let visible = if terms.gpus.is_empty() {
-        "void".to_owned()
-    } else {
-        terms.gpus.join(",")
-    };
-    lines.push(format!("NVIDIA_VISIBLE_DEVICES={visible}"));
+    lines.extend(gpus::variables(terms));
     Ok(lines)
 }
 
@@ -241,6 +269,7 @@ fn mounts(spec: &JobSpec, terms: &SandboxTerms) -> Result<Option<Vec<Mount>>, Sa
                 // Else the image's own folder would set who may write there.
                 no_copy: Some(true),
                 labels: Some(names::labels(&terms.rig, lease, role)),
+                driver_config: volume_size(terms, role),
                 ..MountVolumeOptions::default()
             }),
             ..Mount::default()
@@ -250,36 +279,26 @@ fn mounts(spec: &JobSpec, terms: &SandboxTerms) -> Result<Option<Vec<Mount>>, Sa
     Ok((!volumes.is_empty()).then_some(volumes))
 }
 
+/// The size of a volume that the job writes, where the engine takes one. Whoever mounts it first makes it so.
+pub(super) fn volume_size(
+    terms: &SandboxTerms,
+    role: Role,
+) -> Option<MountVolumeOptionsDriverConfig> {
+    if role == Role::Inputs {
+        return None;
+    }
+    let limits = &terms.limits;
+    let bytes = limits.disk_bytes.unwrap_or(limits.output_bytes);
+    let takes = terms.facts.enforced.as_ref()?.volume_quota;
+    takes.then(|| MountVolumeOptionsDriverConfig {
+        name: Some("local".into()),
+        options: Some(HashMap::from([("size".into(), bytes.to_string())])),
+    })
+}
+
 fn is_clean(path: &str) -> bool {
     path.strip_prefix('/').is_some_and(|rest| {
         rest.split('/')
             .all(|part| !matches!(part, "" | "." | "..") && !part.contains(['\0', ',']))
     })
-}
-
-/// The leased GPUs, by name: no other is visible.
-fn devices(terms: &SandboxTerms) -> Result<Option<Vec<DeviceRequest>>, SandboxError> {
-    if terms.gpus.is_empty() {
-        return Ok(None);
-    }
-    if !terms.facts.nvidia {
-        return Err(SandboxError::DeviceUnavailable {
-            why: "Docker on this machine has no NVIDIA runtime".into(),
-        });
-    }
-    // `all` would also be taken for a device.
-    let named = |gpu: &String| gpu.starts_with("GPU-") || gpu.starts_with("MIG-");
-    if let Some(gpu) = terms.gpus.iter().find(|gpu| !named(gpu)) {
-        return refuse(format!("`{gpu}` is not the UUID of an NVIDIA GPU"));
-    }
-    Ok(Some(vec![DeviceRequest {
-        driver: Some("nvidia".into()),
-        device_ids: Some(terms.gpus.clone()),
-        capabilities: Some(vec![
-            ["gpu", "compute", "utility", "graphics"]
-                .map(String::from)
-                .into(),
-        ]),
-        ..DeviceRequest::default()
-    }]))
 }

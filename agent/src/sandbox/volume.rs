@@ -6,7 +6,7 @@
 //! container is never started.
 
 use super::names::{self, Role};
-use super::profile::NOBODY;
+use super::profile::{NOBODY, volume_size};
 use super::socket::{ACT, within};
 use super::{Content, Sandbox, SandboxError, SandboxTerms};
 use bollard::models::{ContainerCreateBody, HostConfig, Mount, MountType, MountVolumeOptions};
@@ -82,6 +82,7 @@ fn preparer(spec: &JobSpec, terms: &SandboxTerms) -> ContainerCreateBody {
         volume_options: Some(MountVolumeOptions {
             no_copy: Some(false),
             labels: Some(names::labels(&terms.rig, lease, role)),
+            driver_config: volume_size(terms, role),
             ..MountVolumeOptions::default()
         }),
         ..Mount::default()

@@ -505,6 +505,82 @@ pub const KEYS: &[Key] = &[
     )
     .or_else("10240 MiB"),
     rig(
+        "limits.disk_mib",
+        mib(1),
+        "The most of the disk that a job may take with all it writes; one that takes more is stopped",
+        |all, value| all.limits.disk_mib = Some(whole(value).into()),
+        |all| all.limits.disk_mib.and_then(number),
+    )
+    .or_else("what its outputs may take"),
+    rig(
+        "limits.reserve_mib",
+        mib(256),
+        "What stays free on the disk that Docker lies on, whatever jobs and images want",
+        |all, value| all.limits.reserve_mib = Some(whole(value).into()),
+        |all| all.limits.reserve_mib.and_then(number),
+    )
+    .or_else("5120 MiB"),
+    rig(
+        "limits.image_cache_mib",
+        mib(0),
+        "The most that images of jobs may take together; the ones that were not used for longest go first",
+        |all, value| all.limits.image_cache_mib = Some(whole(value).into()),
+        |all| all.limits.image_cache_mib.and_then(number),
+    )
+    .or_else("61440 MiB"),
+    rig(
+        "limits.run_minutes",
+        minutes(1, 10_080),
+        "The longest that a job may ask to run; one that asks for more is refused",
+        |all, value| all.limits.run_minutes = Some(whole(value).into()),
+        |all| all.limits.run_minutes.and_then(number),
+    )
+    .or_else("as long as it asks for"),
+    rig(
+        "work.categories",
+        Kind::Categories,
+        "Only work of these categories is taken; renters name them in their jobs, and `other` is what names none",
+        |all, value| {
+            if let Value::Categories(categories) = value {
+                all.settings.work.categories.clone_from(categories);
+            }
+        },
+        |all| Some(Value::Categories(all.settings.work.categories.clone())),
+    ),
+    rig(
+        "work.refused_categories",
+        Kind::Categories,
+        "Work of these categories is refused",
+        |all, value| {
+            if let Value::Categories(categories) = value {
+                all.settings.work.refused_categories.clone_from(categories);
+            }
+        },
+        |all| Some(Value::Categories(all.settings.work.refused_categories.clone())),
+    ),
+    rig(
+        "work.publishers",
+        Kind::Publishers,
+        "Only images of these publishers are taken: a registry, or the beginning of an image's name in whole parts",
+        |all, value| {
+            if let Value::Publishers(publishers) = value {
+                all.settings.work.publishers.clone_from(publishers);
+            }
+        },
+        |all| Some(Value::Publishers(all.settings.work.publishers.clone())),
+    ),
+    rig(
+        "work.refused_publishers",
+        Kind::Publishers,
+        "Images of these publishers are refused",
+        |all, value| {
+            if let Value::Publishers(publishers) = value {
+                all.settings.work.refused_publishers.clone_from(publishers);
+            }
+        },
+        |all| Some(Value::Publishers(all.settings.work.refused_publishers.clone())),
+    ),
+    rig(
         "market.url",
         Kind::Address,
         "The marketplace to rent out on; read when the agent starts",

@@ -5,6 +5,7 @@ use super::lists;
 use super::value::Value;
 use crate::market::check_address;
 use std::fmt;
+use sublet_protocol::job::Category;
 use sublet_protocol::money::MicroUsd;
 use toml::Spanned;
 use toml::de::DeValue;
@@ -43,6 +44,10 @@ pub enum Kind {
     YesNo,
     /// Names and folders of programs.
     Programs,
+    /// Categories of work.
+    Categories,
+    /// Beginnings of images' names.
+    Publishers,
     /// `[[…]]` tables of days, from, to.
     Hours,
     /// `[[…]]` tables of from, to, electricity.
@@ -71,6 +76,14 @@ impl fmt::Display for Kind {
             }
             Self::YesNo => f.write_str("true or false"),
             Self::Programs => f.write_str("a list such as [\"blender\", \"/opt/games\"]"),
+            Self::Categories => {
+                let names: Vec<String> =
+                    Category::ALL.iter().map(|one| format!("\"{}\"", one.name())).collect();
+                write!(f, "a list of {}", names.join(", "))
+            }
+            Self::Publishers => {
+                f.write_str("a list such as [\"registry.example\", \"registry.example/studio\"]")
+            }
             Self::Address => f.write_str(
                 "an address such as \"https://market.example\"; http:// only on this machine",
             ),
@@ -140,6 +153,12 @@ pub fn read(
             .map(|url| Value::Address(url.to_string())),
         (Kind::Programs, DeValue::Array(items)) => {
             return lists::programs(name, items.iter(), faults).map(Value::Programs);
+        }
+        (Kind::Categories, DeValue::Array(items)) => {
+            return lists::categories(name, items.iter(), faults).map(Value::Categories);
+        }
+        (Kind::Publishers, DeValue::Array(items)) => {
+            return lists::publishers(name, items.iter(), faults).map(Value::Publishers);
         }
         (Kind::Hours, DeValue::Array(items)) if items.len() <= RULES_MAX => {
             return lists::week(name, items.iter(), faults).map(Value::Hours);

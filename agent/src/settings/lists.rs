@@ -1,42 +1,85 @@
-//! The reading of keys that take lists: programs, hours, bands.
+//! The reading of keys that take lists: programs, categories, publishers, hours, bands.
 
 use super::fault::Faults;
 use super::hours::{self, BandRule, Days, HoursRule};
 use super::kind::{ELECTRICITY, read, written};
 use super::value::Value;
+use sublet_protocol::job::Category;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-/// How many programs can be named; beyond that a folder is meant.
-const PROGRAMS_MAX: usize = 200;
+/// How many programs or publishers can be named; beyond that a folder or a registry is meant.
+const ITEMS_MAX: usize = 200;
 
 type Items<'a, 'i> = std::slice::Iter<'a, Spanned<DeValue<'i>>>;
 
 pub fn programs(name: &str, items: Items<'_, '_>, faults: &mut Faults<'_>) -> Option<Vec<String>> {
-    let mut programs = Vec::new();
+    let limit = format!("names more than {ITEMS_MAX} programs; name a folder instead");
+    let instead = "write a program's name, such as \"blender\", or a folder from its root, such as \"/opt/games\"";
+    let read = |text: &str| is_program(text).then(|| text.to_owned());
+    texts(name, items, faults, &limit, instead, read)
+}
+
+pub fn categories(
+    name: &str,
+    items: Items<'_, '_>,
+    faults: &mut Faults<'_>,
+) -> Option<Vec<Category>> {
+    let all: Vec<&str> = Category::ALL.iter().map(|one| one.name()).collect();
+    let limit = format!(
+        "names more than {ITEMS_MAX} categories; there are {}",
+        all.len()
+    );
+    let instead = format!("there are {}", all.join(", "));
+    texts(name, items, faults, &limit, &instead, Category::of)
+}
+
+pub fn publishers(
+    name: &str,
+    items: Items<'_, '_>,
+    faults: &mut Faults<'_>,
+) -> Option<Vec<String>> {
+    let limit = format!("names more than {ITEMS_MAX} publishers; name a registry instead");
+    let instead = "write the beginning of an image's name, such as \"registry.example/studio\"";
+    let read = |text: &str| is_publisher(text).then(|| text.to_owned());
+    texts(name, items, faults, &limit, instead, read)
+}
+
+/// A list of texts, each of which `read` takes; `instead` ends the sentence on one that it does not.
+fn texts<T>(
+    name: &str,
+    items: Items<'_, '_>,
+    faults: &mut Faults<'_>,
+    limit: &str,
+    instead: &str,
+    read: impl Fn(&str) -> Option<T>,
+) -> Option<Vec<T>> {
+    let mut taken = Vec::new();
     let mut fine = true;
     for item in items {
         let at = item.span().start;
-        let what = match item.get_ref() {
-            _ if programs.len() == PROGRAMS_MAX => {
-                format!("names more than {PROGRAMS_MAX} programs; name a folder instead")
+        if taken.len() == ITEMS_MAX {
+            faults.add(at, name, limit.to_owned());
+            return None;
+        }
+        let found = item.get_ref().as_str().and_then(&read);
+        match found {
+            Some(found) => taken.push(found),
+            None => {
+                let is = written(item.get_ref());
+                faults.add(at, name, format!("has {is}; {instead}"));
+                fine = false;
             }
-            DeValue::String(text) if is_program(text) => {
-                programs.push(text.to_string());
-                continue;
-            }
-            other => format!(
-                "has {}; write a program's name, such as \"blender\", or a folder from its root, such as \"/opt/games\"",
-                written(other)
-            ),
-        };
-        faults.add(at, name, what);
-        fine = false;
-        if programs.len() == PROGRAMS_MAX {
-            break;
         }
     }
-    fine.then_some(programs)
+    fine.then_some(taken)
+}
+
+/// As names of images are written, without a tag or digest.
+fn is_publisher(text: &str) -> bool {
+    let fits = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"._-/:".contains(&b);
+    let parts = text.trim_end_matches('/').split('/');
+    text.len() <= 255 && text.bytes().all(fits) && parts.into_iter().all(|part| !part.is_empty())
 }
 
 /// A name, or a folder from its root as one of the systems writes it.

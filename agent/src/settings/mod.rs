@@ -70,6 +70,14 @@ pub struct Limits {
     pub memory_mib: Option<u64>,
     /// All outputs of a job together, in MiB.
     pub output_mib: Option<u64>,
+    /// All that a job writes on the disk, in MiB.
+    pub disk_mib: Option<u64>,
+    /// What stays free on the disk, in MiB.
+    pub reserve_mib: Option<u64>,
+    /// All images that were pulled for jobs, in MiB.
+    pub image_cache_mib: Option<u64>,
+    /// The longest that a job may ask to run, in minutes.
+    pub run_minutes: Option<u64>,
 }
 
 /// What the command line says; it goes before the file, but not before what the file says of a single GPU.

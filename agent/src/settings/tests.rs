@@ -5,7 +5,9 @@ use super::watched::Watched;
 use super::*;
 use proptest::prelude::*;
 use sublet_core::settings::{GpuSettings, Heat, Mode, Quiet};
+use sublet_protocol::job::Category;
 use sublet_protocol::money::MicroUsd;
+use sublet_protocol::offer::WorkRules;
 
 fn card(id: &str) -> KnownGpu {
     KnownGpu {
@@ -80,6 +82,15 @@ exclusive = ["blender", "/opt/games", 'C:\Games']
 cpus = 1.5
 memory_mib = 2048
 output_mib = 100
+disk_mib = 200
+reserve_mib = 10240
+image_cache_mib = 30720
+run_minutes = 90
+[work]
+categories = ["rendering", "other"]
+refused_categories = ["mining"]
+publishers = ["registry.example/studio"]
+refused_publishers = []
 [market]
 url = "https://market.example"
 unpaid_limit_seconds = 60
@@ -135,6 +146,24 @@ quiet = {power_percent = 100, fan_percent = 100}
     assert_ne!(settings.hours, Default::default());
     assert_eq!(all.hours[1].to_string(), "sat 00:00 to 24:00");
     assert_eq!(all.programs, ["blender", "/opt/games", "C:\\Games"]);
+    assert_eq!(
+        (
+            all.limits.disk_mib,
+            all.limits.reserve_mib,
+            all.limits.image_cache_mib,
+            all.limits.run_minutes
+        ),
+        (Some(200), Some(10_240), Some(30_720), Some(90))
+    );
+    assert_eq!(
+        settings.work,
+        WorkRules {
+            categories: vec![Category::Rendering, Category::Other],
+            refused_categories: vec![Category::Mining],
+            publishers: vec!["registry.example/studio".into()],
+            refused_publishers: vec![],
+        }
+    );
     assert_eq!(
         (
             all.limits.cpus,
@@ -245,6 +274,18 @@ fn what_is_wrong_is_said_with_its_line_and_what_is_allowed() {
         (
             "[[price.bands]]\nfrom = \"22:00\"\nuntil = \"06:00\"\n",
             "line 3, column 1: `price.bands.until` is not known; each `price.bands` has from, to, electricity",
+        ),
+        (
+            "[work]\ncategories = [\"games\"]\n",
+            "line 2, column 15: `work.categories` has \"games\"; there are rendering, training, inference, simulation, transcoding, mining, other",
+        ),
+        (
+            "[work]\npublishers = [\"Studio\"]\n",
+            "line 2, column 15: `work.publishers` has \"Studio\"; write the beginning of an image's name, such as \"registry.example/studio\"",
+        ),
+        (
+            "[limits]\nreserve_mib = 1\n",
+            "line 2, column 15: `limits.reserve_mib` is 1; it must be 256 to 16777216 MiB",
         ),
         (
             "[programs]\nexclusive = [\"games/doom\"]\n",

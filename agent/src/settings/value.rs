@@ -3,6 +3,7 @@
 use super::hours::{BandRule, HoursRule, clock};
 use serde_json::json;
 use std::fmt;
+use sublet_protocol::job::Category;
 use sublet_protocol::money::MicroUsd;
 
 /// A value of one of the kinds in [`super::Kind`].
@@ -20,6 +21,10 @@ pub enum Value {
     YesNo(bool),
     /// Names and folders of programs.
     Programs(Vec<String>),
+    /// Categories of work.
+    Categories(Vec<Category>),
+    /// Beginnings of images' names.
+    Publishers(Vec<String>),
     /// Hours of the week.
     Hours(Vec<HoursRule>),
     /// Hours of the day with their price of electricity.
@@ -38,7 +43,8 @@ impl Value {
             Self::Decimal(number) => json!(number),
             Self::Money(amount) => json!(plain(*amount)),
             Self::YesNo(yes) => json!(yes),
-            Self::Programs(programs) => json!(programs),
+            Self::Programs(names) | Self::Publishers(names) => json!(names),
+            Self::Categories(categories) => json!(categories),
             Self::Hours(rules) => rules
                 .iter()
                 .map(|rule| {
@@ -79,7 +85,11 @@ impl fmt::Display for Value {
             Self::Money(amount) => amount.fmt(f),
             Self::YesNo(true) => f.write_str("yes"),
             Self::YesNo(false) => f.write_str("no"),
-            Self::Programs(programs) => f.write_str(&listed(programs)),
+            Self::Programs(names) | Self::Publishers(names) => f.write_str(&listed(names)),
+            Self::Categories(categories) => {
+                let names: Vec<&str> = categories.iter().map(|one| one.name()).collect();
+                f.write_str(&listed(&names))
+            }
             Self::Hours(rules) => f.write_str(&listed(rules)),
             Self::Bands(bands) => f.write_str(&listed(bands)),
         }

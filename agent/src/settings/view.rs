@@ -6,6 +6,7 @@ use super::kind::Kind;
 use super::preset::DECIDES;
 use super::{Choices, Fault, KEYS, PRESETS, Value, parse_text};
 use sublet_protocol::ids::GpuId;
+use sublet_protocol::job::Category;
 use sublet_protocol::local::settings::{
     SettingsDifference, SettingsFault, SettingsKind, SettingsPreset, SettingsSource, SettingsValue,
     SettingsWord,
@@ -132,6 +133,13 @@ fn kind(kind: &Kind) -> SettingsKind {
         },
         Kind::YesNo => SettingsKind::YesNo,
         Kind::Programs => SettingsKind::Programs,
+        Kind::Categories => SettingsKind::Categories {
+            words: Category::ALL
+                .iter()
+                .map(|one| one.name().to_owned())
+                .collect(),
+        },
+        Kind::Publishers => SettingsKind::Publishers,
         Kind::Hours => SettingsKind::Hours,
         Kind::Bands => SettingsKind::Bands,
         Kind::Address => SettingsKind::Address,

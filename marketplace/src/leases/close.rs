@@ -213,6 +213,7 @@ mod tests {
                 Over(JobState::Failed),
             ),
             (Refused, EndCode::NotAccepted, false, 0, Again),
+            (Refused, EndCode::CategoryRefused, false, 0, Again),
             (
                 Refused,
                 EndCode::NotAccepted,

@@ -227,6 +227,8 @@ fn standing_of(app: &App, rig: &Rig) -> Option<Standing> {
         rig: rig.id.clone(),
         gpus: offer.gpus.clone(),
         limits: offer.limits,
+        sandbox: offer.sandbox.clone(),
+        work: offer.work.clone(),
         busy,
     })
 }

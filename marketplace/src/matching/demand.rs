@@ -29,9 +29,8 @@ impl Demand {
     pub fn best_for(&self, standing: &Standing) -> Option<HourlyPrice> {
         let fits = |order: &Order| {
             let fitting = standing.gpus.iter().filter(|offer| {
-                let busy = standing.busy.contains(&offer.gpu.id);
                 let mut needs = NEEDS.iter().filter(|need| **need != Need::Price);
-                needs.all(|need| need.met(&order.spec, offer, &standing.limits, busy))
+                needs.all(|need| need.met(&order.spec, offer, standing))
             });
             !order.resting.contains(&standing.rig)
                 && usize::try_from(order.spec.gpu.count).is_ok_and(|count| fitting.count() >= count)

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use sublet_protocol::ids::{GpuId, JobId, RenterId, RigId};
 use sublet_protocol::job::JobSpec;
 use sublet_protocol::money::{HourlyPrice, MicroUsd};
-use sublet_protocol::offer::{GpuOffer, HostLimits};
+use sublet_protocol::offer::{GpuOffer, HostLimits, SandboxFacts, WorkRules};
 
 /// A job that waits.
 #[derive(Debug, Clone)]
@@ -33,6 +33,10 @@ pub struct Standing {
     pub gpus: Vec<GpuOffer>,
     /// What a job may take of its host.
     pub limits: HostLimits,
+    /// What holds a job in there.
+    pub sandbox: SandboxFacts,
+    /// Which work its owner takes.
+    pub work: WorkRules,
     /// Those in use by open leases.
     pub busy: BTreeSet<GpuId>,
 }
@@ -129,10 +133,9 @@ fn bid<'a>(order: &Order, standing: &'a Standing) -> Option<Bid<'a>> {
         .gpus
         .iter()
         .filter(|offer| {
-            let busy = standing.busy.contains(&offer.gpu.id);
             NEEDS
                 .iter()
-                .all(|need| need.met(&order.spec, offer, &standing.limits, busy))
+                .all(|need| need.met(&order.spec, offer, standing))
         })
         .collect();
     fitting.sort_by(|a, b| {
@@ -166,10 +169,7 @@ fn why_none(order: &Order, book: &[Standing]) -> String {
     let mut left = all;
     for need in NEEDS {
         let before = left.len();
-        left.retain(|(standing, offer)| {
-            let busy = standing.busy.contains(&offer.gpu.id);
-            need.met(&order.spec, offer, &standing.limits, busy)
-        });
+        left.retain(|(standing, offer)| need.met(&order.spec, offer, standing));
         if left.is_empty() {
             // Only where others have fallen away before: "2 of them fit but for that".
             let narrowed = if need > Need::Hardware

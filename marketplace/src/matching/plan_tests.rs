@@ -42,7 +42,11 @@ fn rig(id: &str, gpus: Vec<GpuOffer>) -> Standing {
             cpu_milli: 4_000,
             memory_bytes: 8 << 30,
             output_bytes: 1 << 30,
+            disk_bytes: None,
+            longest_ms: None,
         },
+        sandbox: Default::default(),
+        work: Default::default(),
         busy: BTreeSet::new(),
     }
 }
@@ -163,6 +167,42 @@ fn a_software_adapter_is_taken_only_where_the_job_allows_it_and_is_named_as_such
         Outcome::Matched(m) => assert_eq!(m.gpus[0].name, "llvmpipe (software)"),
         Outcome::Waits(why) => panic!("{why}"),
     }
+}
+
+#[test]
+fn a_job_is_not_sent_where_it_would_be_refused() {
+    use sublet_protocol::job::Category;
+    use sublet_protocol::offer::{Enforced, Part};
+
+    let picky = || {
+        let mut picky = rig("picky", vec![gpu("g", "0.10")]);
+        picky.work.categories = vec![Category::Rendering];
+        picky.work.publishers = vec!["r.test".into()];
+        picky.limits.longest_ms = Some(60 * 60_000);
+        picky
+    };
+    let plain = order("");
+    assert!(waits(&plain, vec![picky()]).contains("category `other`"));
+    let renders = order("      category: rendering\n");
+    assert_eq!(taken(&renders, vec![picky()]).0, "picky");
+    let mut elsewhere = renders.clone();
+    let name = format!("s.test/a@sha256:{}", "0".repeat(64));
+    elsewhere.spec.image = name.parse().unwrap();
+    assert!(waits(&elsewhere, vec![picky()]).contains("images from where"));
+    let long = order("      category: rendering\n      deadline: 61m\n");
+    assert!(waits(&long, vec![picky()]).contains("61 minutes"));
+
+    let kept_apart = order("      isolation: gvisor\n      gpu: {allow_software: true}\n");
+    let mut soft = rig("soft", vec![gpu("s", "0.10")]);
+    soft.gpus[0].gpu.software = true;
+    assert!(waits(&kept_apart, vec![soft.clone()]).contains("gVisor"));
+    soft.sandbox.enforced = Some(Enforced {
+        gvisor: Part::Works,
+        ..Enforced::default()
+    });
+    assert_eq!(taken(&kept_apart, vec![soft.clone()]).0, "soft");
+    soft.gpus[0].gpu.software = false;
+    assert!(waits(&kept_apart, vec![soft]).contains("gVisor"));
 }
 
 #[test]

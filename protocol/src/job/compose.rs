@@ -4,7 +4,10 @@
 use super::file::{File, Service};
 use super::place::{JobError, at, check_length, from_reader};
 use super::scalar::Scalar;
-use super::{GpuNeed, ImageRef, JobSpec, checkpoint, inputs, outputs, quantity};
+use super::{
+    Category, GpuNeed, ImageRef, Isolation, JobSpec, checkpoint, chooses_reach, inputs, outputs,
+    quantity,
+};
 use crate::money::{HourlyPrice, MicroUsd};
 use serde_saphyr::Spanned;
 use std::collections::BTreeMap;
@@ -131,6 +134,12 @@ impl Service {
                     "0s to 10m",
                 )
             })?,
+            category: word(&sublet.category, "category", Category::of, || {
+                Category::ALL.iter().map(|one| one.name()).collect()
+            })?,
+            isolation: word(&sublet.isolation, "isolation", Isolation::of, || {
+                Isolation::ALL.iter().map(|one| one.name()).collect()
+            })?,
         };
         match spec.overlap() {
             None => Ok(spec),
@@ -162,10 +171,7 @@ impl Service {
                     format!("`{name}` is not a variable name: use A-Z, 0-9 and _"),
                 ));
             }
-            if name.starts_with("NVIDIA_")
-                || name.starts_with("CUDA_VISIBLE")
-                || name.starts_with("LD_")
-            {
+            if chooses_reach(&name) {
                 return Err(at(
                     environment,
                     format!(
@@ -220,6 +226,26 @@ impl Service {
             allow_software: gpu.allow_software,
         })
     }
+}
+
+/// One of several words, or the usual one where none is named.
+fn word<T: Default>(
+    field: &Option<Spanned<String>>,
+    name: &str,
+    read: fn(&str) -> Option<T>,
+    all: fn() -> Vec<&'static str>,
+) -> Result<T, JobError> {
+    let Some(field) = field else {
+        return Ok(T::default());
+    };
+    read(&field.value).ok_or_else(|| {
+        let what = format!(
+            "`{}` is no {name}; there are {}",
+            field.value,
+            all().join(", ")
+        );
+        at(field, what)
+    })
 }
 
 fn in_range<T: PartialOrd>(

@@ -108,6 +108,8 @@ pub(super) struct Sublet {
     pub outputs: Option<Spanned<Vec<String>>>,
     pub reclaim_grace: Option<Spanned<Scalar>>,
     pub network: Option<Spanned<String>>,
+    pub category: Option<Spanned<String>>,
+    pub isolation: Option<Spanned<String>>,
     pub inputs: Option<Written>,
     pub checkpoint: Option<Spanned<CheckpointKeys>>,
     pub verify: Option<Later>,

@@ -6,9 +6,11 @@ mod file;
 mod folders;
 mod image;
 mod inputs;
+mod needs;
 mod outputs;
 mod place;
 mod quantity;
+mod reach;
 mod refused;
 mod scalar;
 mod schema;
@@ -18,7 +20,9 @@ pub use checkpoint::CheckpointPlan;
 pub use compose::parse;
 pub use image::{ImageError, ImageRef};
 pub use inputs::{LocalInput, local_inputs, with_cids};
+pub use needs::{Category, Isolation};
 pub use place::JobError;
+pub use reach::{REFUSED_BEGINNINGS, WIDENING, chooses_reach};
 pub use schema::SCHEMA;
 pub use sdl::{Imported, import_sdl};
 
@@ -66,6 +70,16 @@ pub struct JobSpec {
     pub checkpoint: Option<CheckpointPlan>,
     /// How long it may tidy up when its GPU is taken back, in ms; 0 by default.
     pub reclaim_grace_ms: u64,
+    /// What it is for; an owner may choose by it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub category: Category,
+    /// How it wants to be kept apart from the host.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub isolation: Isolation,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 /// What a job needs of GPUs.

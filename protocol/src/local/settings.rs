@@ -120,6 +120,13 @@ pub enum SettingsKind {
     YesNo,
     /// A list of names and folders.
     Programs,
+    /// A list of categories of work.
+    Categories {
+        /// Those there are.
+        words: Vec<String>,
+    },
+    /// A list of beginnings of images' names.
+    Publishers,
     /// A list of `{days, from, to}`, in quarters of an hour.
     Hours,
     /// A list of `{from, to, electricity}`.

@@ -28,9 +28,41 @@ pub fn attack(report: &mut Report, attack: &str, words: &[String]) -> bool {
         ("swap", []) => swap(report),
         ("survive-memory-killer", []) => survive(report),
         ("shared-memory", [key]) => shared_memory(report, key),
+        ("widen-gpus", []) => widen_gpus(report),
         _ => return false,
     }
     true
+}
+
+/// The image brings variables that NVIDIA's runtime and libraries obey. One that arrives as it was written would
+/// have chosen devices.
+fn widen_gpus(report: &mut Report) {
+    for name in [
+        "NVIDIA_VISIBLE_DEVICES",
+        "NVIDIA_DRIVER_CAPABILITIES",
+        "NVIDIA_GDS",
+        "NVIDIA_GDRCOPY",
+        "NVIDIA_MOFED",
+        "NVIDIA_IMEX_CHANNELS",
+        "NVIDIA_MIG_CONFIG_DEVICES",
+        "CUDA_VISIBLE_DEVICES",
+        "CUDA_MPS_PIPE_DIRECTORY",
+    ] {
+        match std::env::var(name).as_deref() {
+            Err(_) => report.tried(format!("{name} did not arrive")),
+            Ok("void") => report.tried(format!("{name} names no GPU")),
+            Ok(value) => report.got(format!("{name}={value}")),
+        }
+    }
+    for device in [
+        "/dev/nvidia0",
+        "/dev/nvidiactl",
+        "/dev/nvidia-uvm",
+        "/dev/dri/renderD128",
+        "/dev/kfd",
+    ] {
+        report.outcome(device, fs::File::open(device));
+    }
 }
 
 fn mount(report: &mut Report) {

@@ -229,8 +229,11 @@ impl Rig {
                 cpu_milli: 4_000,
                 memory_bytes: 8 << 30,
                 output_bytes: 1 << 30,
+                disk_bytes: None,
+                longest_ms: None,
             },
             sandbox: SandboxFacts::default(),
+            work: Default::default(),
         }
     }
 }

@@ -10,6 +10,7 @@ mod clock;
 mod crash;
 mod files;
 mod gpu;
+mod gvisor;
 mod heat;
 mod life;
 mod money;

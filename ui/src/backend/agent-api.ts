@@ -485,7 +485,7 @@ export interface components {
          * @description Why a lease ended. Stable codes; anyone may branch on them.
          * @enum {string}
          */
-        readonly EndCode: "completed" | "job_failed" | "out_of_memory" | "cancelled" | "out_of_funds" | "deadline_reached" | "reclaimed" | "payment_behind" | "fenced" | "image_not_found" | "image_tampered" | "input_not_found" | "input_tampered" | "output_refused" | "not_accepted" | "sandbox_failed";
+        readonly EndCode: "completed" | "job_failed" | "out_of_memory" | "cancelled" | "out_of_funds" | "deadline_reached" | "reclaimed" | "payment_behind" | "fenced" | "image_not_found" | "image_tampered" | "input_not_found" | "input_tampered" | "output_refused" | "not_accepted" | "beyond_limits" | "isolation_missing" | "category_refused" | "publisher_refused" | "sandbox_failed";
         /** @description How a lease ended, as the rig says. */
         readonly Ending: {
             /** @description The code. */
@@ -499,6 +499,99 @@ export interface components {
             readonly message: string;
             /** @description What the job made, in the order of its spec; only after [`EndCode::Completed`]. */
             readonly outputs: readonly components["schemas"]["Output"][];
+        };
+        /** @description What a probe container found. Everything in `gaps` keeps the host from renting at all. */
+        readonly Enforced: {
+            /**
+             * @description The AppArmor profile that confines a job; absent where none does, whatever the engine says.
+             * @default null
+             */
+            readonly apparmor: string | null;
+            /**
+             * @description NVIDIA GPUs that the engine hands out by CDI, by their UUIDs.
+             * @default []
+             */
+            readonly cdi: readonly string[];
+            /**
+             * Format: int32
+             * @description 1 or 2, as the job sees it; 0 where it sees none.
+             * @default 0
+             */
+            readonly cgroup_version: number;
+            /**
+             * @description The limit on CPU time is in force.
+             * @default false
+             */
+            readonly cpu: boolean;
+            /**
+             * @description What should have been refused and was not, or should bound a job and does not, in words.
+             * @default []
+             */
+            readonly gaps: readonly string[];
+            /**
+             * @description gVisor, a kernel of the job's own in front of the host's.
+             * @default {
+             *       "state": "absent"
+             *     }
+             */
+            readonly gvisor: components["schemas"]["Part"];
+            /**
+             * @description The engine takes a size for a container's own layer.
+             * @default false
+             */
+            readonly layer_quota: boolean;
+            /**
+             * @description The limit on memory is in force.
+             * @default false
+             */
+            readonly memory: boolean;
+            /**
+             * @description A job has no capability.
+             * @default false
+             */
+            readonly no_capabilities: boolean;
+            /**
+             * @description A job without a network has no interface but loopback.
+             * @default false
+             */
+            readonly no_network: boolean;
+            /**
+             * @description A program cannot gain rights by starting another.
+             * @default false
+             */
+            readonly no_new_privileges: boolean;
+            /**
+             * @description NVIDIA's runtime.
+             * @default {
+             *       "state": "absent"
+             *     }
+             */
+            readonly nvidia: components["schemas"]["Part"];
+            /**
+             * @description The limit on processes is in force.
+             * @default false
+             */
+            readonly pids: boolean;
+            /**
+             * @description The root file system cannot be written.
+             * @default false
+             */
+            readonly read_only_root: boolean;
+            /**
+             * @description Every system call that the filter should refuse was refused, and as the filter does it.
+             * @default false
+             */
+            readonly seccomp: boolean;
+            /**
+             * @description Users of a job are other users on the host.
+             * @default false
+             */
+            readonly userns: boolean;
+            /**
+             * @description The engine takes a size for a volume.
+             * @default false
+             */
+            readonly volume_quota: boolean;
         };
         /** @description A figure or a name in a reason. Times are ms since 1970, spans ms, temperatures °C, money micro-USD. */
         readonly Figure: number | string;
@@ -714,6 +807,19 @@ export interface components {
             /** @description Where the job wrote it, as in its spec. */
             readonly path: string;
         };
+        /** @description A part that a host may have or not. */
+        readonly Part: {
+            /** @enum {string} */
+            readonly state: "absent";
+        } | {
+            /** @enum {string} */
+            readonly state: "works";
+        } | {
+            /** @enum {string} */
+            readonly state: "broken";
+            /** @description What was said, in words. */
+            readonly why: string;
+        };
         /** @description `PUT /local/v1/pause`; `DELETE` resumes. */
         readonly PauseRequest: {
             /**
@@ -872,7 +978,7 @@ export interface components {
          * @enum {string}
          */
         readonly RigState: "yours" | "ready" | "renting" | "waiting" | "needs_you";
-        /** @description What holds a job in, on this host. */
+        /** @description What the engine of this host says of itself, and what was measured. */
         readonly SandboxFacts: {
             /** @description The engine confines with AppArmor. */
             readonly apparmor: boolean;
@@ -881,11 +987,12 @@ export interface components {
              * @description 1 or 2.
              */
             readonly cgroup_version: number;
+            readonly enforced?: components["schemas"]["Enforced"] | null;
             /** @description The container engine and its version, such as `docker 20.10.24`. */
             readonly engine: string;
             /** @description The engine can hand out NVIDIA GPUs. */
             readonly nvidia: boolean;
-            /** @description The engine applies its default seccomp filter. */
+            /** @description The engine applies seccomp filters. */
             readonly seccomp: boolean;
             /** @description The engine maps container users to unprivileged host users. */
             readonly userns: boolean;
@@ -1007,6 +1114,14 @@ export interface components {
         } | {
             /** @enum {string} */
             readonly kind: "programs";
+        } | {
+            /** @enum {string} */
+            readonly kind: "categories";
+            /** @description Those there are. */
+            readonly words: readonly string[];
+        } | {
+            /** @enum {string} */
+            readonly kind: "publishers";
         } | {
             /** @enum {string} */
             readonly kind: "hours";

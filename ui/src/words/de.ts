@@ -183,6 +183,10 @@ export const de: Words = {
     input_tampered: "Eine Eingabedatei war nicht, was sie zu sein vorgab",
     output_refused: "Die Ergebnisse konnten nicht angenommen werden",
     not_accepted: "Von diesem Rechner nicht angenommen",
+    beyond_limits: "Verlangt mehr, als du einem Auftrag gibst",
+    isolation_missing: "Verlangt gVisor, das es hier nicht gibt",
+    category_refused: "Solche Arbeit nimmst du nicht an",
+    publisher_refused: "Images von dort nimmst du nicht an",
     sandbox_failed: "Docker war nicht erreichbar",
   },
 

@@ -183,6 +183,10 @@ export const en = {
     input_tampered: "An input file was not what it claims to be",
     output_refused: "Its results could not be taken",
     not_accepted: "Not taken by this rig",
+    beyond_limits: "Asked for more than you give a job",
+    isolation_missing: "Asked for gVisor, which is not here",
+    category_refused: "You do not take such work",
+    publisher_refused: "You do not take images from there",
     sandbox_failed: "Docker was away",
   } satisfies Record<Ending["code"], string>,
 

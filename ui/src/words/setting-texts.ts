@@ -21,6 +21,14 @@ export type SettingKey =
   | "limits.cpus"
   | "limits.memory_mib"
   | "limits.output_mib"
+  | "limits.disk_mib"
+  | "limits.reserve_mib"
+  | "limits.image_cache_mib"
+  | "limits.run_minutes"
+  | "work.categories"
+  | "work.refused_categories"
+  | "work.publishers"
+  | "work.refused_publishers"
   | "market.url"
   | "market.unpaid_limit_seconds";
 

@@ -179,6 +179,10 @@ export const zh: Words = {
     input_tampered: "输入文件与声明不符",
     output_refused: "结果无法接收",
     not_accepted: "本机没有接单",
+    beyond_limits: "任务要求超出您给的限额",
+    isolation_missing: "任务要求 gVisor，本机没有",
+    category_refused: "您不接受这类任务",
+    publisher_refused: "您不接受此来源的镜像",
     sandbox_failed: "Docker 不可用",
   },
 

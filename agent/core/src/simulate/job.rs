@@ -5,7 +5,7 @@ use crate::facts::{GpuFacts, Moment};
 use crate::lease::{Lease, Stage};
 use std::collections::BTreeMap;
 use sublet_protocol::ids::{JobId, LeaseId};
-use sublet_protocol::job::{GpuNeed, JobSpec};
+use sublet_protocol::job::{Category, GpuNeed, Isolation, JobSpec};
 use sublet_protocol::lease::LeaseGrant;
 use sublet_protocol::money::HourlyPrice;
 
@@ -45,6 +45,8 @@ pub(super) fn lease(
             outputs: Vec::new(),
             checkpoint: None,
             reclaim_grace_ms: 0,
+            category: Category::Other,
+            isolation: Isolation::Container,
         },
         price,
         fee: head.fee,

@@ -69,6 +69,8 @@ impl World {
                     cpu_milli: 1_000,
                     memory_bytes: 1 << 30,
                     output_bytes: 1 << 30,
+                    disk_bytes: None,
+                    longest_ms: None,
                 },
                 utc_offset_s,
                 set_up: true,

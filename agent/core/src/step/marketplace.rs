@@ -2,10 +2,12 @@
 
 use super::Turn;
 use crate::effect::Effect;
+use crate::facts::Docker;
 use crate::lease::Lease;
 use crate::policy;
 use sublet_protocol::heartbeat::{Action, Command, Funding, StopWhy};
 use sublet_protocol::ids::{GpuId, LeaseId};
+use sublet_protocol::job::{Isolation, JobSpec};
 use sublet_protocol::lease::{EndCode, LeaseGrant};
 use sublet_protocol::money::{HourlyPrice, MicroUsd};
 use sublet_protocol::reason::Reason;
@@ -72,7 +74,11 @@ impl Turn<'_> {
         }
         let id = grant.lease.clone();
         let lease = match self.objection(&grant) {
-            Some(Objection { message, reason }) => Lease::refused(grant, self.now, message, reason),
+            Some(Objection {
+                code,
+                message,
+                reason,
+            }) => Lease::refused(grant, self.now, code, message, reason),
             None => {
                 let lease = self.taken(grant);
                 self.effects.push(lease.work());
@@ -103,6 +109,11 @@ impl Turn<'_> {
 
     /// Why a grant is not taken, if it is not.
     fn objection(&self, grant: &LeaseGrant) -> Option<Objection> {
+        self.objection_to_terms(grant)
+            .or_else(|| self.objection_to_job(&grant.spec, &grant.gpus))
+    }
+
+    fn objection_to_terms(&self, grant: &LeaseGrant) -> Option<Objection> {
         let offers = policy::offers(&self.memory, self.settings, self.facts, self.now);
         if grant.gpus.is_empty() {
             return Some("The lease names no GPU.".to_owned().into());
@@ -125,10 +136,47 @@ impl Turn<'_> {
             );
             return Some(text.into());
         }
-        let (spec, host) = (&grant.spec, &self.facts.host);
+        None
+    }
+
+    /// What the job itself asks for and does not get here.
+    fn objection_to_job(&self, spec: &JobSpec, gpus: &[GpuId]) -> Option<Objection> {
+        let host = &self.facts.host;
+        let objection = |code, message: &str| {
+            Some(Objection {
+                code,
+                message: message.to_owned(),
+                reason: None,
+            })
+        };
+        if let Some(refusal) = self.settings.work.refuses(spec) {
+            return objection(refusal.end_code(), &refusal.text(spec));
+        }
         if spec.cpu_milli > host.cpu_milli || spec.memory_bytes > host.memory_bytes {
-            let text = "The job asks for more CPU or memory than is on offer.";
-            return Some(text.to_owned().into());
+            return objection(
+                EndCode::BeyondLimits,
+                "The job asks for more CPU or memory than is on offer.",
+            );
+        }
+        if host.longest_ms.is_some_and(|most| spec.deadline_ms > most) {
+            return objection(
+                EndCode::BeyondLimits,
+                "The job asks for more time than the rig's owner gives a job.",
+            );
+        }
+        let gvisor = match &self.facts.docker {
+            Docker::Here(sandbox) => sandbox.gvisor(),
+            _ => false,
+        };
+        let hardware = |id: &GpuId| {
+            let gpu = self.facts.gpus.iter().find(|gpu| gpu.info.id == *id);
+            gpu.is_none_or(|gpu| !gpu.info.software)
+        };
+        if spec.isolation == Isolation::Gvisor && (!gvisor || gpus.iter().any(hardware)) {
+            return objection(
+                EndCode::IsolationMissing,
+                "The job asks for gVisor, which the rig has not, or not for its GPUs.",
+            );
         }
         None
     }
@@ -141,6 +189,7 @@ impl Turn<'_> {
         let decided = decision.gpus.into_iter().find(|one| one.gpu == *gpu);
         match decided.and_then(|decided| decided.reasons.into_iter().next()) {
             Some(reason) => Objection {
+                code: EndCode::NotAccepted,
                 message: policy::outside(reason.code).text,
                 reason: Some(reason),
             },
@@ -151,6 +200,8 @@ impl Turn<'_> {
 
 /// Why a grant is not taken.
 struct Objection {
+    /// The code that the lease ends with.
+    code: EndCode,
     /// What the marketplace hears.
     message: String,
     /// What the owner reads, where that says more.
@@ -160,6 +211,7 @@ struct Objection {
 impl From<String> for Objection {
     fn from(message: String) -> Self {
         Self {
+            code: EndCode::NotAccepted,
             message,
             reason: None,
         }

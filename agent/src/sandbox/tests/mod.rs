@@ -12,6 +12,8 @@ mod images;
 mod life;
 #[cfg(unix)]
 mod outputs;
+#[cfg(target_os = "linux")]
+mod probe;
 mod profile;
 #[cfg(unix)]
 mod registry;
@@ -22,7 +24,7 @@ mod stage;
 
 #[cfg(unix)]
 use stage::Stage;
-use sublet_protocol::job::{GpuNeed, ImageRef, JobSpec};
+use sublet_protocol::job::{Category, GpuNeed, ImageRef, Isolation, JobSpec};
 use sublet_protocol::money::{HourlyPrice, MicroUsd};
 
 /// A modest job with one output.
@@ -49,5 +51,7 @@ fn spec(image: ImageRef, deeds: &[&str]) -> JobSpec {
         outputs: vec!["/out/a".into()],
         checkpoint: None,
         reclaim_grace_ms: 0,
+        category: Category::Other,
+        isolation: Isolation::Container,
     }
 }

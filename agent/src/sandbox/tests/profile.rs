@@ -6,8 +6,8 @@ use bollard::models::ContainerCreateBody;
 use proptest::prelude::*;
 use sublet_protocol::blob::BlobId;
 use sublet_protocol::ids::{LeaseId, RigId};
-use sublet_protocol::job::{CheckpointPlan, JobSpec};
-use sublet_protocol::offer::{HostLimits, SandboxFacts};
+use sublet_protocol::job::{CheckpointPlan, Isolation, JobSpec};
+use sublet_protocol::offer::{Enforced, HostLimits, Part, SandboxFacts};
 
 const GIB: u64 = 1 << 30;
 
@@ -41,6 +41,8 @@ fn terms() -> SandboxTerms {
             cpu_milli: 4000,
             memory_bytes: 8 * GIB,
             output_bytes: 4 * GIB,
+            disk_bytes: None,
+            longest_ms: None,
         },
         facts: SandboxFacts {
             engine: "docker 20.10.24".into(),
@@ -97,6 +99,154 @@ fn the_profile_is_what_was_reviewed() {
     insta::assert_snapshot!("filter", serde_json::to_string_pretty(&filter).unwrap());
 }
 
+/// A host as most are, measured.
+fn plain_host() -> Enforced {
+    Enforced {
+        seccomp: true,
+        no_new_privileges: true,
+        no_capabilities: true,
+        no_network: true,
+        read_only_root: true,
+        memory: true,
+        pids: true,
+        cpu: true,
+        apparmor: Some("docker-default".into()),
+        cgroup_version: 2,
+        nvidia: Part::Works,
+        ..Enforced::default()
+    }
+}
+
+const CARD: &str = "GPU-11111111-2222-3333-4444-555555555555";
+
+/// What differs between two profiles, as `path: before -> after`.
+fn differences(before: &ContainerCreateBody, after: &ContainerCreateBody) -> Vec<String> {
+    fn flat(path: &str, value: &serde_json::Value, into: &mut Vec<(String, String)>) {
+        match value {
+            serde_json::Value::Object(fields) => {
+                for (name, field) in fields {
+                    flat(&format!("{path}/{name}"), field, into);
+                }
+            }
+            serde_json::Value::Array(items) => {
+                for item in items {
+                    flat(&format!("{path}[]"), item, into);
+                }
+            }
+            other => into.push((path.to_owned(), other.to_string())),
+        }
+    }
+    let lines = |body: &ContainerCreateBody| {
+        let value: serde_json::Value = serde_json::from_str(&text(body)).unwrap();
+        let mut lines = Vec::new();
+        flat("", &value, &mut lines);
+        lines
+    };
+    let (before, after) = (lines(before), lines(after));
+    let gone = before.iter().filter(|line| !after.contains(line));
+    let come = after.iter().filter(|line| !before.contains(line));
+    gone.map(|(path, value)| format!("- {path}: {value}"))
+        .chain(come.map(|(path, value)| format!("+ {path}: {value}")))
+        .collect()
+}
+
+#[test]
+fn the_profile_on_each_kind_of_host_is_what_was_reviewed() {
+    type Change = fn(&mut Enforced);
+    let hosts: [(&str, Change); 8] = [
+        ("no AppArmor", |host| host.apparmor = None),
+        ("userns-remap", |host| host.userns = true),
+        ("control groups of version 1", |host| {
+            host.cgroup_version = 1
+        }),
+        ("quota for volumes", |host| host.volume_quota = true),
+        ("quota for layers alone", |host| host.layer_quota = true),
+        ("gVisor", |host| host.gvisor = Part::Works),
+        ("gVisor that does not work", |host| {
+            host.gvisor = Part::Broken {
+                why: "it stopped".into(),
+            }
+        }),
+        ("CDI", |host| host.cdi = vec![CARD.into()]),
+    ];
+    let on = |found: Enforced, gpus: &[&str]| {
+        let mut terms = terms();
+        terms.facts.enforced = Some(found);
+        terms.gpus = gpus.iter().map(|gpu| (*gpu).to_owned()).collect();
+        made(&job(), &terms)
+    };
+    let mut page = Vec::new();
+    for (work, gpus) in [("no GPU", vec![]), ("a leased GPU", vec![CARD])] {
+        let plain = on(plain_host(), &gpus);
+        if gpus.is_empty() {
+            page.push(format!(
+                "a plain host, {work}, against one that was not measured:"
+            ));
+            page.extend(differences(&made(&job(), &terms()), &plain));
+        } else {
+            page.push(format!("a plain host, {work}, against no GPU:"));
+            page.extend(differences(&on(plain_host(), &[]), &plain));
+        }
+        for (name, change) in hosts {
+            let mut host = plain_host();
+            change(&mut host);
+            page.push(format!("\n{name}, {work}:"));
+            page.extend(differences(&plain, &on(host, &gpus)));
+        }
+        page.push(String::new());
+    }
+    insta::assert_snapshot!("hosts", page.join("\n"));
+}
+
+#[test]
+fn what_the_host_has_not_is_refused_by_name() {
+    let mut leaky = terms();
+    leaky.facts.enforced = Some(Enforced {
+        gaps: vec!["memory is not limited".into()],
+        ..plain_host()
+    });
+    refused(&job(), &leaky, &[], "memory is not limited");
+
+    let mut apart = job();
+    apart.isolation = Isolation::Gvisor;
+    let missing = |terms: &SandboxTerms| {
+        let error = profile(&apart, terms, &[]).unwrap_err();
+        assert_eq!(
+            error.end_code(),
+            sublet_protocol::lease::EndCode::IsolationMissing,
+            "{error}"
+        );
+    };
+    missing(&terms());
+    let mut host = terms();
+    host.facts.enforced = Some(plain_host());
+    missing(&host);
+    host.facts.enforced = Some(Enforced {
+        gvisor: Part::Works,
+        ..plain_host()
+    });
+    let runtime = made(&apart, &host).host_config.unwrap().runtime;
+    assert_eq!(runtime.as_deref(), Some("runsc"));
+    host.gpus = vec![CARD.into()];
+    missing(&host);
+
+    // A GPU that CDI does not name is asked of the runtime, and where that does not work of nobody.
+    let mut other = terms();
+    other.gpus = vec![CARD.into()];
+    other.facts.enforced = Some(Enforced {
+        cdi: vec!["GPU-another".into()],
+        nvidia: Part::Broken {
+            why: "no hook".into(),
+        },
+        ..plain_host()
+    });
+    let error = profile(&job(), &other, &[]).unwrap_err();
+    assert!(
+        matches!(&error, SandboxError::DeviceUnavailable { why } if why == "no hook"),
+        "{error}"
+    );
+}
+
 #[test]
 fn a_job_gets_what_it_asks_and_no_more_than_the_owner_gives() {
     let host = |spec: &JobSpec, terms: &SandboxTerms| made(spec, terms).host_config.unwrap();
@@ -149,7 +299,16 @@ fn gpus_are_named_or_not_given() {
 
 #[test]
 fn what_no_parser_would_pass_is_refused_here_too() {
-    for name in ["NVIDIA_VISIBLE_DEVICES", "LD_PRELOAD", "A=B", "", "A B"] {
+    for name in [
+        "NVIDIA_VISIBLE_DEVICES",
+        "NVIDIA_DRIVER_CAPABILITIES",
+        "CUDA_VISIBLE_DEVICES",
+        "ROCR_VISIBLE_DEVICES",
+        "LD_PRELOAD",
+        "A=B",
+        "",
+        "A B",
+    ] {
         let mut sly = job();
         sly.environment.insert(name.into(), "all".into());
         refused(&sly, &terms(), &[], name);

@@ -71,6 +71,8 @@ impl Stage {
                 cpu_milli: 1000,
                 memory_bytes: 256 << 20,
                 output_bytes: 16 << 20,
+                disk_bytes: None,
+                longest_ms: None,
             },
             facts,
         }

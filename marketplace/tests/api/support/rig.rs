@@ -78,8 +78,11 @@ impl TestRig {
                 cpu_milli: 2_000,
                 memory_bytes: 4 << 30,
                 output_bytes: 1 << 30,
+                disk_bytes: None,
+                longest_ms: None,
             },
             sandbox: SandboxFacts::default(),
+            work: Default::default(),
         };
         let request = self.request(Method::PUT, &self.path("offer")).json(&offer);
         let response = request.send().await.unwrap();

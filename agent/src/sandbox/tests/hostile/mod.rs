@@ -62,9 +62,18 @@ impl Scene {
 
     /// The attacker's program has these rights in its image.
     async fn with_mode(mode: u32) -> Scene {
+        Self::of(mode, serde_json::json!({})).await
+    }
+
+    /// The attacker's image has these settings.
+    async fn with_settings(settings: serde_json::Value) -> Scene {
+        Self::of(0o755, settings).await
+    }
+
+    async fn of(mode: u32, settings: serde_json::Value) -> Scene {
         let stage = Stage::set().await;
         let layer = Layer::of_program("hostile", &program::bytes(), mode);
-        let image = stage.push_layers(vec![layer], serde_json::json!({})).image;
+        let image = stage.push_layers(vec![layer], settings).image;
         stage.sandbox.pull(&image, |_, _| {}).await.unwrap();
         Scene { stage, image }
     }

@@ -146,3 +146,22 @@ async fn a_set_user_id_program_of_the_image_stays_nobodys() {
     free.user = Some("65534:65534");
     scene.holds(&["setuid-program"], free).await;
 }
+
+#[tokio::test]
+async fn variables_of_the_image_choose_no_gpu() {
+    let variables = [
+        "NVIDIA_VISIBLE_DEVICES=all",
+        "NVIDIA_DRIVER_CAPABILITIES=all",
+        "NVIDIA_GDS=enabled",
+        "NVIDIA_GDRCOPY=enabled",
+        "NVIDIA_MOFED=enabled",
+        "NVIDIA_IMEX_CHANNELS=0",
+        "NVIDIA_MIG_CONFIG_DEVICES=all",
+        "CUDA_VISIBLE_DEVICES=0,1,2,3",
+        "CUDA_MPS_PIPE_DIRECTORY=/tmp/mps",
+    ];
+    Scene::with_settings(serde_json::json!({"Env": variables}))
+        .await
+        .holds(&["widen-gpus"], Freedom::plain())
+        .await;
+}

@@ -51,6 +51,7 @@ table! {
     "swap": "switches swap on and off", "no capability; the seccomp filter", SHOWN;
     "survive-memory-killer": "makes the owner's programs go first when memory runs out", "no capability; its score is the worst there is", Err("it needs a right that Docker itself may lack");
     "shared-memory": "opens shared memory, queues and semaphores of the host by their key", "an IPC namespace of its own", SHOWN;
+    "widen-gpus": "takes GPUs and parts of their driver by variables that its image brings", "the profile sets or removes each of them", SHOWN;
     // The kernel.
     "load-module": "loads a module or another kernel", "no capability; the seccomp filter", Err("the kernel may have no modules; the filter's own refusal is told from that");
     "keyring": "reads and plants keys, which are kept for a user and not for a container", "the seccomp filter", SHOWN;
