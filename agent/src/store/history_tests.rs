@@ -268,10 +268,10 @@ fn ninety_days_of_minutes_answer_within_a_moment_and_stay_small() {
     ninety_days(&store, 2);
     let began = Instant::now();
     for at in 0..10 {
-        let mut batch = minutes([minute(NOON / MINUTE + 60 + at)]);
+        let mut batch = minutes([minute(NOON / MINUTE + 600 + at)]);
         batch.segments.push(segment(
             NOON,
-            NOON + (61 + at) * MINUTE,
+            NOON + (601 + at) * MINUTE,
             SegmentKind::Renting,
         ));
         store.record(&batch).unwrap();
