@@ -1,17 +1,17 @@
-import type { Reason } from "./backend";
-import { celsius, count, duration, percent, usd, when } from "./format";
+import type { Figure } from "./backend";
+import { bytes, celsius, count, duration, percent, usd, when } from "./format";
 import { t } from "./words/index.svelte";
 
 export class MissingFigure extends Error {
   override readonly name = "MissingFigure";
 }
 
-/** The figures of a reason, set in type for the page's language. */
+/** The figures of something that the agent says, set in type for the page's language. */
 export class Figures {
-  readonly #figures: NonNullable<Reason["figures"]>;
+  readonly #figures: Readonly<Record<string, Figure>>;
 
-  constructor(reason: Reason) {
-    this.#figures = reason.figures ?? {};
+  constructor({ figures }: { readonly figures?: Readonly<Record<string, Figure>> }) {
+    this.#figures = figures ?? {};
   }
 
   has(name: string): boolean {
@@ -54,6 +54,10 @@ export class Figures {
 
   watts(name: string): string {
     return t.unit.watts(this.count(name));
+  }
+
+  size(name: string): string {
+    return bytes(this.number(name));
   }
 
   /** Micro-USD. */

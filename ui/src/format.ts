@@ -20,6 +20,27 @@ export function steadyUsd(micro: number): string {
   return money(micro, STEADY);
 }
 
+/** To the cent, with its sign: what an estimate is good for. */
+export function roughUsd(micro: number): string {
+  return numbers({
+    style: "currency",
+    currency: "USD",
+    currencyDisplay: "narrowSymbol",
+    minimumFractionDigits: CENTS,
+    maximumFractionDigits: CENTS,
+  }).format(Math.round(micro / CENT) / 100);
+}
+
+/** With its sign, as exact as {@link steadyUsd}. */
+export function signedUsd(micro: number): string {
+  return micro < 0 ? t.unit.minus(steadyUsd(-micro)) : steadyUsd(micro);
+}
+
+/** Whole hours, for estimates and axes. */
+export function wholeHours(ms: number): string {
+  return count(Math.round(ms / 3_600_000));
+}
+
 function money(micro: number, decimals: number): string {
   // As text: no amount goes through a fraction of two.
   const exact = `${Math.floor(micro / MICRO)}.${String(micro % MICRO).padStart(STEADY, "0")}`;
@@ -122,12 +143,43 @@ export function when(ms: number, now: number = Date.now()): string {
   return t.unit.on(day(ms), time);
 }
 
+/** The time alone, for an axis. */
+export function tickClock(ms: number): string {
+  return dates({ hour: "2-digit", minute: "2-digit" }).format(ms);
+}
+
+/** A stretch within one day; one that ends with the day ends at 24:00. */
+export function stretch(fromMs: number, toMs: number, dayEndsMs: number): string {
+  const time = dates({ hour: "2-digit", minute: "2-digit", hourCycle: "h23" });
+  return t.unit.stretch(time.format(fromMs), toMs === dayEndsMs ? "24:00" : time.format(toMs));
+}
+
+/** "Sat, 21 Nov". */
+export function shortDay(ms: number): string {
+  return t.unit.day(dates({ weekday: "short", day: "numeric", month: "short" }).format(ms));
+}
+
+/** "Saturday, 21 November". */
+export function longDay(ms: number): string {
+  return t.unit.day(dates({ weekday: "long", day: "numeric", month: "long" }).format(ms));
+}
+
+/** "21 Nov". */
+export function dayAndMonth(ms: number): string {
+  return t.unit.day(dates({ day: "numeric", month: "short" }).format(ms));
+}
+
 export function day(ms: number): string {
   return t.unit.day(dates({ day: "numeric", month: "short", year: "numeric" }).format(ms));
 }
 
 export function clock(ms: number): string {
   return t.unit.clock(dates({ hour: "2-digit", minute: "2-digit" }).format(ms));
+}
+
+/** A whole hour on a scale: "06". */
+export function hourMark(hour: number): string {
+  return twoDigits(hour);
 }
 
 /** Short; 0 is Monday. */

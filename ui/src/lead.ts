@@ -9,6 +9,8 @@ export interface Lead {
   readonly sentence: readonly Said[];
   /** What would change it, in smaller words. */
   readonly notes: readonly Said[];
+  /** What the agent adds in its own words, where the page's language leaves it out. */
+  readonly detail?: string | undefined;
   /** The reason that it tells, where it tells one. */
   readonly reason: Reason | undefined;
 }
@@ -27,12 +29,12 @@ export function leadOf(status: Status): Lead {
     return { sentence: [wordOf(status.state), t.lead.noGpu], notes: [t.lead.noGpuRemedy], reason };
   }
   const { text, more, remedy } = sayReason(reason);
-  const notes = more ? [more, remedy] : [remedy];
+  const notes = [remedy];
   if (reason.code === "program_runs" && reason.figures?.["kind"] === "game") {
     return { sentence: [t.lead.playing], notes: [text, ...notes], reason };
   }
   if (reason.code === "owner_present") return { sentence: [t.lead.present], notes: [text, ...notes], reason };
-  return { sentence: [wordOf(status.state), text], notes, reason };
+  return { sentence: [wordOf(status.state), text], notes, detail: more?.given, reason };
 }
 
 function gpusOf(status: Status, state: "renting" | "ready"): string {

@@ -120,6 +120,11 @@ export function sayShown(shown: string): Said {
   return words[shown] ?? { given: shown };
 }
 
+/** Whether a key has a say in when a GPU rents and what that brings. */
+export function decides(key: string): boolean {
+  return /^(rent|price|heat|quiet|gpu)\./.test(key) && key !== "rent.grace_seconds";
+}
+
 export function nameOfDifference(difference: SettingsDifference, values: readonly SettingsValue[]): Said {
   const value = values.find(({ key }) => key === difference.key);
   return value ? textsOf(value).name : { given: difference.key };

@@ -23,7 +23,8 @@ const UI = join(import.meta.dirname, "..");
 const PICTURES = join(UI, "dist-pictures");
 
 /** Pictures of the documentation, which `SUBLET_PICTURES=docs cargo xtask test ui` renews. */
-const DOCUMENTED = /^(home-first|home-renting|home-agent-away|why|jobs|wallet|settings)-(light|dark)$|^home-renting-(de|zh)$/;
+const DOCUMENTED =
+  /^(first-run-found|first-run-when|home-first|home-renting|home-history|home-agent-away|why|why-day|jobs|wallet|settings)-(light|dark)$|^(home-renting|why)-(de|zh)$/;
 
 const OTHERS = (Object.keys(LANGUAGES) as Language[]).filter((language) => language !== "en");
 
@@ -86,7 +87,7 @@ export class Owner {
     await this.page.getByRole("button", { name: button }).click();
   }
 
-  async goTo(page: "Home" | "Why not?" | "Jobs" | "Wallet" | "Settings"): Promise<void> {
+  async goTo(page: "Home" | "Why not?" | "Jobs" | "Wallet" | "Rigs" | "Settings"): Promise<void> {
     await this.page.getByRole("navigation").getByRole("link", { name: page }).click();
   }
 
@@ -111,6 +112,13 @@ export class Owner {
     wrong.push(...(await strays(this.page)).map((text) => `${name}: in no catalogue: ${text}`));
     await speak(this.page, undefined);
     return wrong;
+  }
+
+  /** Looks from a wide window. */
+  async wide(look: () => Promise<void>): Promise<void> {
+    await this.page.setViewportSize({ width: 1440, height: 900 });
+    await look();
+    await this.page.setViewportSize({ width: 900, height: 600 });
   }
 
   /** Whether the page fits its window in every language. Returns what is wrong with it, as {@link picture} does. */

@@ -1,38 +1,22 @@
 import { readFileSync, writeFileSync } from "node:fs";
-import { afterAll, beforeAll, expect, onTestFailed, test } from "vitest";
-import { Owner } from "./browser";
+import { expect } from "vitest";
+import type { Owner } from "./browser";
 import { until } from "./programs";
-import { speak } from "./texts";
-import { World } from "./world";
+import { stories } from "./story";
+import { given, speak } from "./texts";
+import type { World } from "./world";
 
 const SOON_MS = 30_000;
 
 let world: World;
 let owner: Owner;
 
-beforeAll(async () => {
-  world = new World();
-  const link = await world.open();
+const story = stories(async (stage) => {
+  ({ world, owner } = stage);
+  world.writeSettings('[rent]\nmode = "away"\n');
   await world.startAgent([]);
-  owner = await Owner.sitDown();
-  await owner.page.goto(link);
+  await owner.page.goto(stage.link);
 });
-
-afterAll(async () => {
-  await owner?.leave();
-  await world?.close();
-});
-
-function story(name: string, tell: () => Promise<void>): void {
-  test(name, async () => {
-    onTestFailed(async () => {
-      console.log(world.logs());
-      await owner.picture("failed");
-    });
-    await tell();
-    expect(owner.faults).toEqual([]);
-  });
-}
 
 const file = () => readFileSync(world.settingsFile, "utf8");
 const field = (name: string) => owner.page.getByLabel(name, { exact: true });
@@ -64,6 +48,7 @@ story("a rule is looked at before it is used, and is in force at once", async ()
   await owner.press("Choose Rig for renting");
   await owner.page.getByText("Rig for renting would change this:").waitFor();
   await owner.page.getByRole("definition").filter({ hasText: "While I am away → Always" }).waitFor();
+  await owner.page.getByText("What these figures rest on").waitFor();
   expect(await owner.picture("settings-rule")).toEqual([]);
   await owner.press("Use this rule");
   await owner.reads(/^Rents always, from \$0\.20 an hour\.$/);
@@ -87,6 +72,22 @@ story("a setting that is changed is in the file, and one that the agent refuses 
 
   await owner.press(/^Floor price: back to \$0\.20/);
   await owner.reads(/^Rents always, from \$0\.20 an hour\.$/);
+  expect(file()).not.toContain("floor");
+});
+
+story("what a change would have meant is told before it is made, and taking it back after", async () => {
+  await field("Floor price").fill("2.50");
+  const effect = owner.page.getByRole("listitem").filter({ has: field("Floor price") });
+  await effect.getByText(/a week|week like that/i).first().waitFor();
+  await effect.getByText("What these figures rest on").click();
+  await effect.getByText(/Made-up weeks of an owner like this/).waitFor();
+  expect(await owner.picture("settings-effect")).toEqual([]);
+  await speak(owner.page, "de");
+  const english = await given(owner.page);
+  await speak(owner.page, undefined);
+  expect(english).toEqual([]);
+  await field("Floor price").press("Escape");
+  await effect.getByText("What these figures rest on").waitFor({ state: "detached" });
   expect(file()).not.toContain("floor");
 });
 

@@ -1,25 +1,19 @@
 import type { Page, Route } from "playwright-core";
-import { afterAll, beforeAll, expect, test } from "vitest";
-import { Owner } from "./browser";
+import { expect } from "vitest";
+import type { Owner } from "./browser";
+import { stories } from "./story";
 import { speak } from "./texts";
-import { World } from "./world";
+import type { World } from "./world";
 
-const PAGES = ["home", "why", "jobs", "wallet", "settings"] as const;
+const PAGES = ["home", "why", "jobs", "wallet", "rigs", "settings"] as const;
 
 let world: World;
 let owner: Owner;
 let link: string;
 
-beforeAll(async () => {
-  world = new World();
-  link = await world.open();
+const story = stories(async (stage) => {
+  ({ world, owner, link } = stage);
   await world.startAgent();
-  owner = await Owner.sitDown();
-});
-
-afterAll(async () => {
-  await owner?.leave();
-  await world?.close();
 });
 
 /** The real dashboard; what the agent says on these paths is held back or replaced. */
@@ -31,7 +25,7 @@ async function visit(path: string, held: (route: Route) => Promise<unknown>, pag
   await owner.page.goto(`${new URL(link).origin}/#/${page}`);
 }
 
-test("while the agent has not answered, every page says that it is asked", async () => {
+story("while the agent has not answered, every page says that it is asked", async () => {
   for (const page of PAGES) {
     await visit("**/local/v1/**", () => Promise.resolve(), page);
     await owner.reads(/^Asking the agent…$/);
@@ -39,7 +33,7 @@ test("while the agent has not answered, every page says that it is asked", async
   }
 });
 
-test("an answer that is an error is told in the agent's words, with a way to try again", async () => {
+story("an answer that is an error is told in the agent's words, with a way to try again", async () => {
   const detail = "The ledger could not be read: disk I/O error.";
   const problem = { type: "urn:sublet:problem:internal", status: 500, code: "internal", title: "It failed.", detail };
   const refuse = (route: Route) =>
@@ -59,7 +53,7 @@ test("an answer that is an error is told in the agent's words, with a way to try
   }
 });
 
-test("a job that was ended for its owner says why, in the page's language", async () => {
+story("a job that was ended for its owner says why, in the page's language", async () => {
   const ending = { code: "reclaimed", exit_code: null, message: "The owner took the GPU back.", outputs: [] };
   const reason = {
     code: "program_runs",
@@ -91,9 +85,12 @@ test("a job that was ended for its owner says why, in the page's language", asyn
   await speak(owner.page, undefined);
 });
 
-test("a locale that is none does no harm", async () => {
+story("a locale that is none does no harm", async () => {
   const window = await owner.newWindow();
-  await window.addInitScript(() => Object.defineProperty(navigator, "languages", { get: () => ["C"] }));
+  await window.addInitScript(() => {
+    Object.defineProperty(navigator, "languages", { get: () => ["C"] });
+    Object.defineProperty(navigator, "language", { configurable: true, get: () => "C" });
+  });
   await window.goto(link);
   await window.getByRole("heading", { level: 1, name: /has no benchmark/ }).waitFor();
   await window.getByText("$0.00").waitFor();
@@ -101,7 +98,7 @@ test("a locale that is none does no harm", async () => {
   expect(owner.faults).toEqual([]);
 });
 
-test("what moves stands still where the system asks for it", async () => {
+story("what moves stands still where the system asks for it", async () => {
   await visit("**/nothing", () => Promise.resolve(), "home");
   await owner.reads(/has no benchmark/);
   expect(await seconds(owner.page, "no-preference")).toBeGreaterThan(0);

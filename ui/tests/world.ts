@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { Status, Wallet } from "../src/backend/types";
 import { given, Running, run, until } from "./programs";
+import { weeksOf } from "./weeks";
 
 const PAGES = join(import.meta.dirname, "..", "dist");
 
@@ -52,6 +53,24 @@ export class World {
   /** As a power cut would end it. */
   async killAgent(): Promise<void> {
     await this.#agent?.end("SIGKILL");
+  }
+
+  /** Writes the owner's settings file, in a folder as private as the agent makes it. */
+  writeSettings(text: string): void {
+    mkdirSync(this.#rig, { recursive: true, mode: 0o700 });
+    writeFileSync(this.settingsFile, text);
+  }
+
+  /** In order, as an owner would. */
+  async endAgent(): Promise<void> {
+    await this.#agent?.end("SIGTERM");
+  }
+
+  /** Puts days into the record of the agent, which must not run. */
+  async record(days: number, gpu: string): Promise<void> {
+    const file = join(this.#folder, "weeks.sql");
+    writeFileSync(file, weeksOf(days, gpu, Date.now()));
+    await run("sqlite3", ["-bail", join(this.#rig, "sublet.sqlite"), `.read ${file}`]);
   }
 
   /** The owner's settings file. */

@@ -168,6 +168,12 @@ pub const NEEDS: &[Need] = {
         ),
         need(
             Pages,
+            "sqlite3",
+            Program(&["sqlite3"]),
+            "puts weeks into the record that the pages are tested with",
+        ),
+        need(
+            Pages,
             "fonts-inter",
             Installed,
             "what the pages' pictures are set in",

@@ -57,9 +57,13 @@ fn market(inside: &Inside) -> Check {
         "Check the address and this machine's network; it is tried again by itself.";
     let (market, url) = (&inside.facts.market, &inside.market_url);
     let finding = match &market.problem {
-        _ if market.connected => Finding::good("market_good", format!("{url} answers")),
+        _ if market.connected => Finding::good("market_good", format!("{url} answers.")),
         Some(problem) => Finding::bad("market_away", problem, REMEDY).name("problem", problem),
-        None => Finding::bad("market_away", format!("{url} has not answered yet"), REMEDY),
+        None => Finding::bad(
+            "market_away",
+            format!("{url} has not answered yet."),
+            REMEDY,
+        ),
     };
     let purpose = "Jobs and vouchers come from it.";
     check("Marketplace", purpose, finding.name("url", url))
@@ -79,7 +83,7 @@ fn ledger(inside: &Inside) -> Check {
             Finding::bad("ledger_unreadable", &problem, remedy).name("problem", problem)
         }
         (None, Ok(audit)) if audit.holds() => {
-            Finding::good("ledger_good", "every sum agrees with its entries")
+            Finding::good("ledger_good", "Every sum agrees with its entries.")
         }
         (None, Ok(audit)) => {
             let problem = audit.problems.join("; ");
@@ -96,7 +100,7 @@ fn keys(inside: &Inside) -> Check {
     check(
         "Keys",
         "Your rig's identity and your payouts rest on them.",
-        Finding::good("keys_kept", format!("kept in {place}")).name("place", place),
+        Finding::good("keys_kept", format!("Kept in {place}.")).name("place", place),
     )
 }
 

@@ -602,6 +602,31 @@ fn open(folder: &std::path::Path) -> Watched {
 }
 
 #[test]
+fn an_owner_has_chosen_once_the_file_says_more_than_where_the_marketplace_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(FILE_NAME);
+    let chosen = || open(folder.path()).set_up();
+    assert!(!chosen(), "there is no file");
+    for (text, set_up) in [
+        ("", false),
+        ("version = 1\n", false),
+        ("[market]\nurl = \"https://market.example\"\n", false),
+        ("[rent]\nmode = \"away\"\n", true),
+        ("[gpu.GPU-1]\nmode = \"off\"\n", true),
+        ("[price]\nfloor = \n", true),
+    ] {
+        std::fs::write(&path, text).unwrap();
+        assert_eq!(chosen(), set_up, "{text}");
+    }
+    std::fs::remove_file(&path).unwrap();
+    let farm = Overrides {
+        preset: "farm".parse().ok(),
+        ..Overrides::default()
+    };
+    assert!(Watched::open(folder.path(), farm, Vec::new()).set_up());
+}
+
+#[test]
 fn the_last_good_settings_stay_in_force_and_the_file_as_it_is() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(FILE_NAME);

@@ -103,9 +103,15 @@ impl Watched {
         true
     }
 
-    /// Whether the owner said when to rent: there is a file, whatever it says, or a preset was named.
+    /// Whether the owner said when to rent: a preset was named, or the file says something beside where the
+    /// marketplace is. One that does not count is the owner's to mend, and not a sign that nothing was chosen.
     pub fn set_up(&self) -> bool {
-        self.overrides.preset.is_some() || self.seen.is_some()
+        let file = &self.in_force.file;
+        let chose = |path: &str| !path.starts_with("market.");
+        self.overrides.preset.is_some()
+            || self.problem.is_some()
+            || !file.gpus.is_empty()
+            || file.values.keys().any(|(_, path)| chose(path))
     }
 
     fn stamp(&self) -> Option<(SystemTime, u64)> {

@@ -1,14 +1,29 @@
 import type {
   BenchView,
+  Doctor,
+  History,
   Jobs,
+  PauseRequest,
   PauseView,
+  Preview,
+  PreviewRequest,
   SettingsChange,
   SettingsPreview,
   SettingsPut,
   SettingsView,
   Status,
+  TelemetryHistory,
   Wallet,
 } from "./types";
+
+/** Which readings, and in how many buckets. */
+export interface TelemetryQuery {
+  readonly gpu: string;
+  readonly fromMs: number;
+  readonly toMs: number;
+  /** 1 to 2000. */
+  readonly points: number;
+}
 
 /** How the pages reach the agent. Every call rejects with a {@link BackendError} and nothing else. */
 export interface Backend {
@@ -20,9 +35,18 @@ export interface Backend {
   wallet(): Promise<Wallet>;
   /** Every earning as CSV. */
   walletCsv(): Promise<Blob>;
-  /** Rents nothing for `forMs` milliseconds. */
-  pause(forMs: number): Promise<PauseView>;
-  resume(): Promise<void>;
+  /** Rents nothing, or not one GPU, for a span, until a time, or until it is resumed. */
+  pause(request: PauseRequest): Promise<PauseView>;
+  /** Ends the pause of one GPU; without one, every pause. */
+  resume(gpu?: string): Promise<void>;
+  /** Looks at everything that renting needs; takes seconds. */
+  doctor(): Promise<Doctor>;
+  /** The last days, today included, segment by segment and day by day. */
+  history(days: number): Promise<History>;
+  /** What one GPU's sensors said, in buckets. */
+  telemetry(query: TelemetryQuery): Promise<TelemetryHistory>;
+  /** What a change of the settings would have meant, for a week. */
+  preview(request: PreviewRequest, signal?: AbortSignal): Promise<Preview>;
   bench(): Promise<BenchView>;
   startBench(): Promise<BenchView>;
   settings(): Promise<SettingsView>;
@@ -51,6 +75,8 @@ export class BackendError extends Error {
     readonly trouble: Trouble,
     /** What the agent said, in its words; empty where it said nothing. */
     readonly detail: string,
+    /** The problem's stable code; empty where there is none. */
+    readonly code: string = "",
   ) {
     super(detail === "" ? trouble : detail);
   }

@@ -1,20 +1,29 @@
-import { type Backend, BackendError } from "./backend";
+import { type Backend, BackendError, type TelemetryQuery } from "./backend";
 import { EventStreamReader } from "./event-stream";
 import type {
   BenchView,
+  Doctor,
+  History,
   Jobs,
+  PauseRequest,
   PauseView,
+  Preview,
+  PreviewRequest,
   Problem,
   SettingsChange,
   SettingsPreview,
   SettingsPut,
   SettingsView,
   Status,
+  TelemetryHistory,
   Wallet,
 } from "./types";
 
 /** Longer than the agent's own patience (5 s), so that its answer wins. */
 const CALL_WITHIN_MS = 12_000;
+
+/** The doctor looks at parts that may be stuck. */
+const LOOK_WITHIN_MS = 60_000;
 
 /** The live view gives a sign of life every 15 s; three missed ones, and nobody is there. */
 const SILENCE_MS = 45_000;
@@ -72,12 +81,31 @@ export class HttpBackend implements Backend {
     return this.#read("GET", "wallet/export", (response) => response.blob());
   }
 
-  pause(forMs: number): Promise<PauseView> {
-    return this.#json("PUT", "pause", { for_ms: forMs });
+  pause(request: PauseRequest): Promise<PauseView> {
+    return this.#json("PUT", "pause", request);
   }
 
-  async resume(): Promise<void> {
-    await this.#read("DELETE", "pause", (response) => response.text());
+  async resume(gpu?: string): Promise<void> {
+    const path = gpu === undefined ? "pause" : `pause?gpu=${encodeURIComponent(gpu)}`;
+    await this.#read("DELETE", path, (response) => response.text());
+  }
+
+  doctor(): Promise<Doctor> {
+    return this.#json("GET", "doctor", undefined, AbortSignal.timeout(LOOK_WITHIN_MS));
+  }
+
+  history(days: number): Promise<History> {
+    return this.#json("GET", `history?days=${days}`);
+  }
+
+  telemetry({ gpu, fromMs, toMs, points }: TelemetryQuery): Promise<TelemetryHistory> {
+    const query = `gpu=${encodeURIComponent(gpu)}&from_ms=${fromMs}&to_ms=${toMs}&points=${points}`;
+    return this.#json("GET", `history/telemetry?${query}`);
+  }
+
+  preview(request: PreviewRequest, signal?: AbortSignal): Promise<Preview> {
+    const patience = AbortSignal.timeout(CALL_WITHIN_MS);
+    return this.#json("POST", "preview", request, signal ? AbortSignal.any([signal, patience]) : patience);
   }
 
   bench(): Promise<BenchView> {
@@ -100,13 +128,19 @@ export class HttpBackend implements Backend {
     return this.#json("PUT", "settings", put);
   }
 
-  #json<T>(method: string, path: string, body?: object): Promise<T> {
-    return this.#read(method, path, (response) => response.json() as Promise<T>, body);
+  #json<T>(method: string, path: string, body?: object, signal?: AbortSignal): Promise<T> {
+    return this.#read(method, path, (response) => response.json() as Promise<T>, body, signal);
   }
 
-  async #read<T>(method: string, path: string, take: (response: Response) => Promise<T>, body?: object): Promise<T> {
+  async #read<T>(
+    method: string,
+    path: string,
+    take: (response: Response) => Promise<T>,
+    body?: object,
+    signal = AbortSignal.timeout(CALL_WITHIN_MS),
+  ): Promise<T> {
     try {
-      return await take(await this.#call(method, path, AbortSignal.timeout(CALL_WITHIN_MS), body));
+      return await take(await this.#call(method, path, signal, body));
     } catch (error) {
       throw error instanceof BackendError ? error : new BackendError("unreachable", "");
     }
@@ -125,12 +159,12 @@ export class HttpBackend implements Backend {
 function asError(problem: Problem): BackendError {
   switch (problem.status) {
     case 401:
-      return new BackendError("not_allowed", problem.detail);
+      return new BackendError("not_allowed", problem.detail, problem.code);
     case 409:
-      return new BackendError("conflict", problem.detail);
+      return new BackendError("conflict", problem.detail, problem.code);
     case 502:
-      return new BackendError("agent_away", problem.detail);
+      return new BackendError("agent_away", problem.detail, problem.code);
     default:
-      return new BackendError("refused", problem.detail || problem.title);
+      return new BackendError("refused", problem.detail || problem.title, problem.code);
   }
 }

@@ -1,20 +1,35 @@
 import type { components } from "./agent-api";
 
+
 type Schemas = components["schemas"];
 
 export type BenchOutcome = Schemas["BenchOutcome"];
 export type BenchView = Schemas["BenchView"];
+export type Check = Schemas["Check"];
+export type Doctor = Schemas["Doctor"];
 export type Earning = Schemas["Earning"];
 export type Ending = Schemas["Ending"];
+export type Figure = Schemas["Figure"];
+export type GpuHistory = Schemas["GpuHistory"];
 export type GpuView = Schemas["GpuView"];
+export type History = Schemas["History"];
 export type Jobs = Schemas["Jobs"];
 export type LeaseState = Schemas["LeaseState"];
 export type LeaseView = Schemas["LeaseView"];
+export type Note = Schemas["Note"];
+export type Outcome = Schemas["Outcome"];
+export type PauseRequest = Schemas["PauseRequest"];
 export type PauseView = Schemas["PauseView"];
+export type Period = Schemas["Period"];
+export type Preview = Schemas["Preview"];
+export type PreviewRequest = Schemas["PreviewRequest"];
 export type Problem = Schemas["Problem"];
+export type Range = Schemas["Range"];
 export type Reason = Schemas["Reason"];
 export type ReasonCode = Schemas["ReasonCode"];
 export type RigState = Schemas["RigState"];
+export type Segment = Schemas["Segment"];
+export type SegmentKind = Schemas["SegmentKind"];
 export type SettingsChange = Schemas["SettingsChange"];
 export type SettingsDifference = Schemas["SettingsDifference"];
 export type SettingsFault = Schemas["SettingsFault"];
@@ -28,4 +43,7 @@ export type SignedVoucher = Schemas["SignedVoucher"];
 export type Since = Schemas["Since"];
 export type Status = Schemas["Status"];
 export type Telemetry = Schemas["Telemetry"];
+export type TelemetryHistory = Schemas["TelemetryHistory"];
+export type Total = Schemas["Total"];
+export type Verdict = Schemas["Verdict"];
 export type Wallet = Schemas["Wallet"];

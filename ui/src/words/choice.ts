@@ -31,7 +31,7 @@ function primary(tag: string): string {
   return (tag.split(/[-_]/)[0] ?? "").toLowerCase();
 }
 
-function isLocale(tag: string): boolean {
+export function isLocale(tag: string): boolean {
   try {
     return Intl.NumberFormat.supportedLocalesOf(tag).length > 0;
   } catch {

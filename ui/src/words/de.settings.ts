@@ -143,6 +143,8 @@ export const settings: typeof english = {
   broken: "Die Einstellungsdatei gilt nicht.",
   brokenMore: "Es gelten die letzten guten Einstellungen, und bis die Datei berichtigt ist, wird nichts Neues vermietet.",
   warnings: "Vielleicht anders gemeint",
+  faulty: "Was dort steht, ist nicht erlaubt.",
+  unreadable: "Die Datei lässt sich nicht lesen.",
   file: "Die Datei",
   fileText: "Text der Datei",
   fileNote: "Du kannst sie von Hand bearbeiten. Sie wird von selbst neu gelesen, und Änderungen von hier lassen deine Kommentare stehen.",

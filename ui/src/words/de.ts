@@ -1,12 +1,18 @@
 import type { Words } from "./en";
+import { checks } from "./de.checks";
+import { course } from "./de.course";
+import { outcome } from "./de.outcome";
+import { problems } from "./de.problems";
 import { reasons } from "./de.reasons";
+import { rigs } from "./de.rigs";
 import { settings } from "./de.settings";
+import { setup } from "./de.setup";
 
 export const de: Words = {
   tag: "de",
   locale: "de-DE",
   app: "Sublet",
-  pages: { home: "Übersicht", why: "Warum nicht?", jobs: "Aufträge", wallet: "Einnahmen", settings: "Einstellungen" },
+  pages: { home: "Übersicht", why: "Warum nicht?", jobs: "Aufträge", wallet: "Einnahmen", rigs: "Rechner", settings: "Einstellungen" },
   navigation: "Seiten",
   language: "Sprache",
   asBrowser: "Wie im Browser",
@@ -16,6 +22,7 @@ export const de: Words = {
   space: " ",
   asking: "Der Agent wird gefragt …",
   tryAgain: "Erneut versuchen",
+  details: "Einzelheiten",
   asOf: (time) => `Was du siehst, ist der Stand von ${time}.`,
 
   state: {
@@ -72,6 +79,15 @@ export const de: Words = {
 
   home: {
     pause: "1 Stunde pausieren",
+    forHour: "1 Stunde",
+    untilTomorrow: "Bis morgen",
+    untilResumed: "Bis ich fortsetze",
+    pauseOne: "Diese GPU pausieren:",
+    pauseGpu: (gpu) => `${gpu} pausieren`,
+    resumeGpu: (gpu) => `${gpu} wieder vermieten`,
+    benchFailed: "Sie konnte nicht gemessen werden.",
+    readFailed: "Sie lässt sich nicht lesen.",
+    marketFailed: "Was zuletzt schiefging:",
     resume: "Wieder vermieten",
     bench: "Benchmark starten",
     measuring: "Deine GPU wird gemessen.",
@@ -235,7 +251,6 @@ export const de: Words = {
     sum: "Was hereinkam",
     since: { today: "Heute", week: "Diese Woche", month: "Dieser Monat", all: "Insgesamt" },
     sinceDay: (day) => `seit ${day}`,
-    all: "Insgesamt",
     gross: "Preis mal Zeit",
     fee: "Gebühr des Marktplatzes",
     net: "Für dich",
@@ -249,6 +264,14 @@ export const de: Words = {
     grossFrom: (used, price) => `${used} zu ${price} pro Stunde`,
     feeOf: "Gebühr",
     netOf: "Netto",
+    electricity: "Strom",
+    left: "Bleibt",
+    notRecorded: "nicht erfasst",
+    atLeast: (amount) => `mindestens ${amount}`,
+    atMost: (amount) => `höchstens ${amount}`,
+    unpriced: "kein Preis gesetzt",
+    electricityNote: "Strom ist, was die GPUs verbrauchten, solange sie vermietet waren: gemessen und zu deinem Preis. „Bleibt“ ist, was davon netto übrig ist.",
+    electricityUnpriced: "Trage in den Einstellungen ein, was dich eine Kilowattstunde kostet; dann steht hier, was dir bleibt.",
     provenAll: "Belegt",
     provenNone: "Noch nicht belegt",
     provenPart: (proven) => `${proven} belegt`,
@@ -259,7 +282,9 @@ export const de: Words = {
     voucher: "Beleg",
     channel: "Kanal",
     signature: "Unterschrift",
-    payout: "Wohin eine Blockchain auszahlen würde",
+    payout: "Auszahlung",
+    payoutToday: "Sublet kann noch nicht auszahlen, weder auf eine Blockchain noch anderswohin. Was du verdient hast, liegt hier als Belege, die der Marktplatz unterschrieben hat: Sie beweisen, was er dem Schlüssel dieser Adresse schuldet, und jeder kann sie prüfen.",
+    payoutKeep: "Sichere eine Kopie des Datenordners und des Auszahlungsschlüssels: Ohne den Schlüssel sind die Belege nichts wert.",
     payoutAddress: "Adresse",
     openJob: "Zum Auftrag",
     copyChannel: "Kanal kopieren",
@@ -288,6 +313,7 @@ export const de: Words = {
     today: (time) => `heute, ${time}`,
     tomorrow: (time) => `morgen, ${time}`,
     on: (day, time) => `${day}, ${time}`,
+    stretch: (from, to) => `${from}–${to} Uhr`,
   },
 
   desktop: {
@@ -305,6 +331,12 @@ export const de: Words = {
   },
 
   settings,
+  course,
+  outcome,
+  setup,
+  rigs,
+  problems,
 
   reasons,
+  checks,
 };

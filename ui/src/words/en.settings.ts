@@ -140,6 +140,8 @@ export const settings = {
   broken: "The settings file does not count.",
   brokenMore: "The last good settings are in force, and nothing new is rented until the file is mended.",
   warnings: "May not be what was meant",
+  faulty: "What stands there is not allowed.",
+  unreadable: "The file cannot be read.",
   file: "The file",
   fileText: "The file’s text",
   fileNote: "It can be edited by hand. It is read again by itself, and changes made here keep your comments.",

@@ -1,5 +1,11 @@
 import type { Ending, LeaseState, RigState, Since } from "../backend";
+import type { CheckTexts } from "./check-texts";
+import { course } from "./en.course";
+import { outcome } from "./en.outcome";
+import { problems } from "./en.problems";
+import { rigs } from "./en.rigs";
 import { settings } from "./en.settings";
+import { setup } from "./en.setup";
 import type { ReasonTexts } from "./reason-texts";
 
 /** Every word that the pages say. What a text is given is set in type already: see format.ts. */
@@ -8,7 +14,7 @@ export const en = {
   /** How figures are written where the browser names no country. */
   locale: "en-GB",
   app: "Sublet",
-  pages: { home: "Home", why: "Why not?", jobs: "Jobs", wallet: "Wallet", settings: "Settings" },
+  pages: { home: "Home", why: "Why not?", jobs: "Jobs", wallet: "Wallet", rigs: "Rigs", settings: "Settings" },
   navigation: "Pages",
   language: "Language",
   asBrowser: "As the browser",
@@ -19,6 +25,7 @@ export const en = {
   space: " ",
   asking: "Asking the agent…",
   tryAgain: "Try again",
+  details: "Details",
   asOf: (time: string) => `What you see is from ${time}.`,
 
   state: {
@@ -75,6 +82,15 @@ export const en = {
 
   home: {
     pause: "Pause for 1 hour",
+    forHour: "For 1 hour",
+    untilTomorrow: "Until tomorrow",
+    untilResumed: "Until I resume",
+    pauseOne: "Pause this GPU:",
+    pauseGpu: (gpu: string) => `Pause ${gpu}`,
+    resumeGpu: (gpu: string) => `Resume ${gpu}`,
+    benchFailed: "It could not be measured.",
+    readFailed: "It cannot be read.",
+    marketFailed: "What went wrong last:",
     resume: "Resume renting",
     bench: "Run the benchmark",
     measuring: "Measuring your GPU.",
@@ -235,7 +251,6 @@ export const en = {
     sum: "What came in",
     since: { today: "Today", week: "This week", month: "This month", all: "All" } satisfies Record<Since | "all", string>,
     sinceDay: (day: string) => `since ${day}`,
-    all: "All",
     gross: "Price times time",
     fee: "The marketplace’s fee",
     net: "Yours",
@@ -249,6 +264,14 @@ export const en = {
     grossFrom: (used: string, price: string) => `${used} at ${price} an hour`,
     feeOf: "Fee",
     netOf: "Net",
+    electricity: "Electricity",
+    left: "Left",
+    notRecorded: "not recorded",
+    atLeast: (amount: string) => `at least ${amount}`,
+    atMost: (amount: string) => `at most ${amount}`,
+    unpriced: "no price set",
+    electricityNote: "Electricity is what the GPUs drew while they were rented, as measured, at your price for it. Left is what remains of the net.",
+    electricityUnpriced: "Set what a kilowatt-hour costs you in the settings, and what is left for you is told here.",
     provenAll: "Proven",
     provenNone: "Not proven yet",
     provenPart: (proven: string) => `${proven} proven`,
@@ -259,7 +282,9 @@ export const en = {
     voucher: "Voucher",
     channel: "Channel",
     signature: "Signature",
-    payout: "Where a chain would pay to",
+    payout: "Payout",
+    payoutToday: "Sublet cannot pay out yet, to a chain or anywhere else. What you earned lies here as vouchers that the marketplace signed: proof of what it owes to the key of this address, which anybody can check.",
+    payoutKeep: "Keep a copy of the data folder and of the payout key: without the key, the vouchers are worth nothing.",
     payoutAddress: "Address",
     openJob: "Open its job",
     copyChannel: "Copy the channel",
@@ -289,6 +314,8 @@ export const en = {
     today: (time: string) => `today, ${time}`,
     tomorrow: (time: string) => `tomorrow, ${time}`,
     on: (day: string, time: string) => `${day}, ${time}`,
+    /** From one time of a day to another. */
+    stretch: (from: string, to: string) => `${from}–${to}`,
   },
 
   desktop: {
@@ -306,9 +333,15 @@ export const en = {
   },
 
   settings,
+  course,
+  outcome,
+  setup,
+  rigs,
+  problems,
 
   /** The agent speaks English already. */
   reasons: undefined as ReasonTexts | undefined,
+  checks: undefined as CheckTexts | undefined,
 };
 
 export type Words = typeof en;

@@ -121,6 +121,8 @@ export const settings: typeof english = {
   broken: "设置文件无效。",
   brokenMore: "目前沿用上一次有效的设置；文件修好之前，不会出租新的任务。",
   warnings: "可能与本意不符",
+  faulty: "这里的内容不允许。",
+  unreadable: "无法读取设置文件。",
   file: "设置文件",
   fileText: "文件内容",
   fileNote: "可以手动编辑。程序会自动重新读取，在这里做的更改不会动你的注释。",

@@ -1,12 +1,18 @@
 import type { Words } from "./en";
+import { checks } from "./zh.checks";
+import { course } from "./zh.course";
+import { outcome } from "./zh.outcome";
+import { problems } from "./zh.problems";
 import { reasons } from "./zh.reasons";
+import { rigs } from "./zh.rigs";
 import { settings } from "./zh.settings";
+import { setup } from "./zh.setup";
 
 export const zh: Words = {
   tag: "zh-Hans",
   locale: "zh-CN",
   app: "Sublet",
-  pages: { home: "首页", why: "为何没出租", jobs: "任务", wallet: "收入", settings: "设置" },
+  pages: { home: "首页", why: "为何没出租", jobs: "任务", wallet: "收入", rigs: "机器", settings: "设置" },
   navigation: "页面",
   language: "语言",
   asBrowser: "跟随浏览器",
@@ -16,6 +22,7 @@ export const zh: Words = {
   space: "",
   asking: "正在询问代理程序…",
   tryAgain: "重试",
+  details: "详情",
   asOf: (time) => `以下是 ${time} 的情况。`,
 
   state: {
@@ -72,6 +79,15 @@ export const zh: Words = {
 
   home: {
     pause: "暂停 1 小时",
+    forHour: "1 小时",
+    untilTomorrow: "暂停到明天",
+    untilResumed: "直到我恢复",
+    pauseOne: "暂停这块 GPU：",
+    pauseGpu: (gpu) => `暂停 ${gpu}`,
+    resumeGpu: (gpu) => `恢复出租 ${gpu}`,
+    benchFailed: "无法完成跑分。",
+    readFailed: "无法读取。",
+    marketFailed: "最近一次出错：",
     resume: "恢复出租",
     bench: "运行跑分",
     measuring: "正在给你的 GPU 跑分。",
@@ -229,7 +245,6 @@ export const zh: Words = {
     sum: "收入一览",
     since: { today: "今天", week: "本周", month: "本月", all: "总计" },
     sinceDay: (day) => `自 ${day} 起`,
-    all: "总计",
     gross: "单价 × 时长",
     fee: "市场手续费",
     net: "归你所有",
@@ -243,6 +258,14 @@ export const zh: Words = {
     grossFrom: (used, price) => `${used}，每小时 ${price}`,
     feeOf: "手续费",
     netOf: "净收入",
+    electricity: "电费",
+    left: "剩余",
+    notRecorded: "没有记录",
+    atLeast: (amount) => `至少 ${amount}`,
+    atMost: (amount) => `最多 ${amount}`,
+    unpriced: "未设电价",
+    electricityNote: "电费是出租期间 GPU 的实测用电按你的电价计算的。剩余是净收入扣除电费之后的金额。",
+    electricityUnpriced: "在设置里填写每度电的价格，这里就会显示你还剩多少。",
     provenAll: "有凭证",
     provenNone: "尚无凭证",
     provenPart: (proven) => `${proven} 有凭证`,
@@ -252,7 +275,9 @@ export const zh: Words = {
     voucher: "凭证",
     channel: "通道",
     signature: "签名",
-    payout: "链上收款地址",
+    payout: "提现",
+    payoutToday: "Sublet 目前还不能提现，无论是区块链还是其他方式。你赚到的钱以市场签名的凭证保存在这里：它们证明市场欠这个地址多少钱，任何人都可以核验。",
+    payoutKeep: "请保留数据文件夹和收款密钥的副本：没有密钥，凭证就毫无价值。",
     payoutAddress: "地址",
     openJob: "查看任务",
     copyChannel: "复制通道",
@@ -281,6 +306,7 @@ export const zh: Words = {
     today: (time) => `今天 ${time}`,
     tomorrow: (time) => `明天 ${time}`,
     on: (day, time) => `${day} ${time}`,
+    stretch: (from, to) => `${from}–${to}`,
   },
 
   desktop: {
@@ -298,6 +324,12 @@ export const zh: Words = {
   },
 
   settings,
+  course,
+  outcome,
+  setup,
+  rigs,
+  problems,
 
   reasons,
+  checks,
 };
