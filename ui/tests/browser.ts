@@ -24,7 +24,7 @@ const PICTURES = join(UI, "dist-pictures");
 
 /** Pictures of the documentation, which `SUBLET_PICTURES=docs cargo xtask test ui` renews. */
 const DOCUMENTED =
-  /^(first-run-found|first-run-when|home-first|home-renting|home-history|home-agent-away|why|why-day|jobs|wallet|settings)-(light|dark)$|^(home-renting|why)-(de|zh)$/;
+  /^(first-run-when|home-first|home-renting|home-agent-away|why|why-day|jobs|wallet|settings)-(light|dark)$|^(home-renting|why)-(de|zh)$/;
 
 const OTHERS = (Object.keys(LANGUAGES) as Language[]).filter((language) => language !== "en");
 
