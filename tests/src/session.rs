@@ -28,7 +28,7 @@ impl Session {
     /// Starts one without a panel.
     #[track_caller]
     pub fn start(folder: &Path) -> Self {
-        for part in ["home", "config", "cache", "share", "bin"] {
+        for part in ["home/.config", "cache", "share", "bin"] {
             std::fs::create_dir_all(folder.join(part)).unwrap();
         }
         let run = folder.join("run");
@@ -107,7 +107,7 @@ fn dress(command: &mut Command, folder: &Path, display: &str) {
             format!("unix:path={}", folder.join("bus").display()),
         )
         .env("HOME", folder.join("home"))
-        .env("XDG_CONFIG_HOME", folder.join("config"))
+        .env("XDG_CONFIG_HOME", folder.join("home/.config"))
         .env("XDG_CACHE_HOME", folder.join("cache"))
         .env("XDG_DATA_HOME", folder.join("share"))
         .env("XDG_RUNTIME_DIR", folder.join("run"))

@@ -60,7 +60,7 @@ fn the_owner_is_told_what_was_chosen_and_nothing_else() {
     assert_eq!(hot, 1, "{notified}");
 
     // It starts with the session once that is chosen.
-    let autostart = folder.path().join("config/autostart");
+    let autostart = folder.path().join("home/.config/autostart");
     let entries = || std::fs::read_dir(&autostart).map_or(0, Iterator::count);
     assert_eq!(entries(), 0);
     window.click("//label[contains(., 'Start with the session')]/input");

@@ -31,7 +31,7 @@ impl Session {
     /// Starts all of it on the ground, and waits until the panel takes icons.
     pub fn start(ground: &mut Ground) -> anyhow::Result<Session> {
         let folder = ground.run_folder().join("session");
-        for part in ["home", "config", "cache", "share", "run"] {
+        for part in ["home/.config", "cache", "share", "run"] {
             fs::create_dir_all(folder.join(part))?;
         }
         let number = free_display()?;
@@ -90,7 +90,7 @@ impl Session {
             .env("DISPLAY", &self.display)
             .env("DBUS_SESSION_BUS_ADDRESS", self.bus())
             .env("HOME", part("home"))
-            .env("XDG_CONFIG_HOME", part("config"))
+            .env("XDG_CONFIG_HOME", part("home/.config"))
             .env("XDG_CACHE_HOME", part("cache"))
             .env("XDG_DATA_HOME", part("share"))
             .env("XDG_RUNTIME_DIR", part("run"))
