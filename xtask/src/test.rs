@@ -19,13 +19,14 @@ use crate::windows;
 use crate::{Group, TestArgs};
 
 /// What runs when no group is named.
-const ALL: [Group; 6] = [
+const ALL: [Group; 7] = [
     Group::Fmt,
     Group::Clippy,
     Group::Unit,
     Group::System,
     Group::Hostile,
     Group::Ui,
+    Group::Desktop,
 ];
 
 /// The tests of the agent that send hostile jobs into its sandbox.
