@@ -2,6 +2,8 @@
 
 use crate::program::Running;
 use crate::wait::until;
+use std::os::linux::net::SocketAddrExt;
+use std::os::unix::net::{SocketAddr, UnixListener};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -24,6 +26,7 @@ pub struct Screen {
     pub(crate) root: u32,
     moves: i16,
     server: Running,
+    _claim: UnixListener,
 }
 
 impl Screen {
@@ -38,8 +41,9 @@ impl Screen {
     pub fn of_size(folder: &Path, width: u16, height: u16) -> Self {
         // Tests run side by side, each in a process of its own.
         let first = 200 + std::process::id() % 800;
-        let number = (first..first + 100)
-            .find(|number| !Path::new(&format!("/tmp/.X11-unix/X{number}")).exists())
+        let (number, claim) = (first..first + 100)
+            .filter(|number| !Path::new(&format!("/tmp/.X11-unix/X{number}")).exists())
+            .find_map(|number| Some((number, claim(number)?)))
             .expect("no display is free");
         let name = format!(":{number}");
         let mut server = Command::new("Xvfb");
@@ -64,6 +68,7 @@ impl Screen {
             root,
             moves: 0,
             server,
+            _claim: claim,
         }
     }
 
@@ -144,6 +149,13 @@ impl Drop for Screen {
     fn drop(&mut self) {
         self.server.end_in_order(Duration::from_secs(5));
     }
+}
+
+/// Takes a display's number among our tests: between two that look for a free one at once, neither server is up yet.
+fn claim(number: u32) -> Option<UnixListener> {
+    let name = format!("sublet-tests-display-{number}");
+    let address = SocketAddr::from_abstract_name(name).unwrap();
+    UnixListener::bind_addr(&address).ok()
 }
 
 /// A window that fills the screen.
