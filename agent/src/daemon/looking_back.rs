@@ -21,6 +21,9 @@ use sublet_protocol::problem::{Problem, ProblemCode};
 /// Days that a preview and a trace rest on when nobody says.
 const PREVIEW_DAYS: u32 = 28;
 
+/// The loop looks every second; a busy one a little later, in ms.
+const LOOKED_AGO_MS: u64 = 5_000;
+
 /// What is read elsewhere, with what only the daemon knows.
 struct Glance {
     place: PastPlace,
@@ -166,6 +169,12 @@ impl Glance {
         for (gpu, segment) in &self.gathered.segments {
             let of = segments.entry(gpu.clone()).or_default();
             of.push(segment.clone());
+        }
+        // What goes on was looked at a moment ago, and goes on.
+        for last in segments.values_mut().filter_map(|of| of.last_mut()) {
+            if self.now_ms.saturating_sub(last.to_ms) <= LOOKED_AGO_MS {
+                last.to_ms = last.to_ms.max(self.now_ms);
+            }
         }
     }
 
