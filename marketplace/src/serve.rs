@@ -1,7 +1,7 @@
 //! Where the parts meet: opens everything in order, serves, and closes everything in order.
 
 use crate::app::{App, Config, Shared};
-use crate::blobs::BlobStore;
+use crate::blobs::{self, BlobStore};
 use crate::board::{Board, Mirror, Rig};
 use crate::db::{self, Writer};
 use crate::fault::Fault;
@@ -102,6 +102,7 @@ impl Market {
         let mut conn = db::open(&file).await?;
         let board = Arc::new(Board::default());
         place_rigs(&mut conn, &board, &voucher_key, &config).await?;
+        blobs::orphans::remove(&mut conn, &data.join("blobs")).await?;
         let readers = db::readers(&file).await?;
         let blobs = BlobStore::open(data.join("blobs"), config.largest_blob).await?;
         let logs = Logs::open(data.join("logs"), config.longest_log)?;

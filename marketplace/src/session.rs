@@ -137,6 +137,7 @@ pub async fn open(app: &App, request: SessionRequest) -> Result<Session, Fault> 
         live.session = Some(OpenSession {
             token: token.clone(),
             epoch,
+            opened: Instant::now(),
             seq: 0,
             fresh: true,
         });

@@ -112,13 +112,18 @@ impl Market {
 
     /// A renter's command.
     pub fn renter(&self, words: &[&str]) -> Said {
-        run(Command::new(sublet_market())
+        run(&mut self.command(words))
+    }
+
+    /// A renter's command, not run yet.
+    pub fn command(&self, words: &[&str]) -> Command {
+        let token = self.data.join("renters").join("tester.token");
+        let mut command = Command::new(sublet_market());
+        command
             .args(words)
             .env("SUBLET_MARKET_URL", &self.url)
-            .env(
-                "SUBLET_MARKET_TOKEN_FILE",
-                self.data.join("renters").join("tester.token"),
-            ))
+            .env("SUBLET_MARKET_TOKEN_FILE", token);
+        command
     }
 
     /// Submits a job spec and returns the job's id.

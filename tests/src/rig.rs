@@ -103,10 +103,14 @@ impl Rig {
 
     /// An owner's command.
     pub fn run(&self, words: &[&str]) -> Said {
-        run(Command::new(sublet())
-            .args(words)
-            .arg("--data")
-            .arg(&self.data))
+        run(&mut self.owners(words))
+    }
+
+    /// An owner's command, not run yet.
+    pub fn owners(&self, words: &[&str]) -> Command {
+        let mut command = Command::new(sublet());
+        command.args(words).arg("--data").arg(&self.data);
+        command
     }
 
     /// What `sublet WORD --json` says.

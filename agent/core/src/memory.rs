@@ -40,6 +40,10 @@ pub struct Memory {
     /// Containers at start-up have been matched with leases; before that nothing new is taken.
     #[serde(skip)]
     pub reconciled: bool,
+    /// Leases that nobody remembers, and of which something was found; each with when it is to be removed again, on the
+    /// monotonic clock, where that did not work. Never stored: a restart finds them anew.
+    #[serde(skip)]
+    pub strays: BTreeMap<LeaseId, Option<u64>>,
     /// When the policy last looked at the facts; a restart begins anew.
     #[serde(skip)]
     pub looked: Option<Moment>,

@@ -6,6 +6,7 @@ use crate::rehearsal;
 use crate::store::{Change, StoreError, to_json};
 use crate::wallet;
 use std::time::Duration;
+use sublet_core::facts::Moment;
 use sublet_core::lease::Lease;
 use sublet_core::policy::Decision;
 use sublet_core::{Effect, Event, Facts, policy, step};
@@ -67,7 +68,7 @@ impl Daemon {
         let settings = &self.settings.good.settings;
         let decision = policy::decide(&self.memory, settings, &facts, now);
         self.record(&facts, &decision, now);
-        self.tell(&facts, &decision);
+        self.tell(&facts, &decision, now, saved);
     }
 
     fn act(&mut self, effects: Vec<Effect>) {
@@ -159,9 +160,19 @@ impl Daemon {
         self.market.problem = Some(error.to_string());
     }
 
-    /// Lets the marketplace's link know how things stand; it decides what cannot wait.
-    fn tell(&mut self, facts: &Facts, decision: &Decision) {
-        let now = self.clock.now();
+    /// Lets the marketplace's link know how things stand; it decides what cannot wait. Only what is on the disk is told
+    /// of leases: who is killed, and then reports less time than it has signed, or nothing of a lease it has taken, is
+    /// at odds with the marketplace for good. So `now` is the moment that was stored, and where it could not be `saved`,
+    /// leases and commands stand as they were told before.
+    fn tell(&mut self, facts: &Facts, decision: &Decision, now: Moment, saved: bool) {
+        let (leases, commands_seen) = if saved {
+            let leases = self.memory.leases.values();
+            let stands = leases.map(|lease| self.stand(lease, now)).collect();
+            (stands, self.memory.commands_seen)
+        } else {
+            let before = self.outbound.borrow();
+            (before.leases.clone(), before.commands_seen)
+        };
         let settings = &self.settings.good.settings;
         let next = Outbound {
             snapshot: self.snapshot,
@@ -181,24 +192,8 @@ impl Daemon {
                 .map(|reason| policy::outside(reason.code))
                 .collect(),
             telemetry: self.machine.telemetry(std::time::Instant::now()),
-            leases: self
-                .memory
-                .leases
-                .values()
-                .map(|lease| LeaseStand {
-                    lease: lease.id().clone(),
-                    state: lease.state(),
-                    used_ms: lease.used_ms(now),
-                    progress_permille: lease.progress_permille,
-                    ending: lease
-                        .ending
-                        .clone()
-                        .filter(|_| lease.state().is_over_for_rig()),
-                    checkpoint: lease.checkpoint.clone(),
-                    transfer: self.work.transfer(lease.id()),
-                })
-                .collect(),
-            commands_seen: self.memory.commands_seen,
+            leases,
+            commands_seen,
         };
         let changed = *self.outbound.borrow() != next;
         if changed {
@@ -207,6 +202,20 @@ impl Daemon {
                 snapshot: self.snapshot,
                 ..next
             });
+        }
+    }
+
+    /// How a lease stands, for the marketplace.
+    fn stand(&self, lease: &Lease, now: Moment) -> LeaseStand {
+        let state = lease.state();
+        LeaseStand {
+            lease: lease.id().clone(),
+            state,
+            used_ms: lease.used_ms(now),
+            progress_permille: lease.progress_permille,
+            ending: lease.ending.clone().filter(|_| state.is_over_for_rig()),
+            checkpoint: lease.checkpoint.clone(),
+            transfer: self.work.transfer(lease.id()),
         }
     }
 }

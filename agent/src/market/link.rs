@@ -131,12 +131,14 @@ impl<M: Market> Work<M> {
         // Failed openings, and sessions that ended soon: each in a row.
         let (mut failed, mut brief) = (0, 0);
         let mut last_good = None;
+        let mut longest = pace::LAST_RETRY;
         loop {
             let asked = Instant::now();
             let error = match self.market.open_session(&self.key, &known).await {
                 Ok(session) => {
                     failed = 0;
                     known = Known::from_session(&session);
+                    longest = pace::longest_retry(session.fence_ms);
                     last_good = Some(asked);
                     let over = self
                         .serve(&session, asked, &mut outbound, &mut last_good)
@@ -158,7 +160,7 @@ impl<M: Market> Work<M> {
                 return;
             }
             if failed + brief > 0 {
-                let pause = pace::backoff(failed + brief, pace::LAST_RETRY, pace::chance());
+                let pause = pace::backoff(failed + brief, longest, pace::chance());
                 tokio::select! {
                     () = sleep(pause) => {}
                     () = deserted(&mut outbound) => return,

@@ -20,6 +20,12 @@ pub(super) fn backoff(failures: u32, most: Duration, chance: f64) -> Duration {
     full.mul_f64(1.0 - 0.2 * chance.clamp(0.0, 1.0))
 }
 
+/// The longest pause between two tries to open a session: however often the marketplace went away of late, several
+/// tries fit into the silence after which jobs are stopped.
+pub(super) fn longest_retry(fence_ms: u64) -> Duration {
+    LAST_RETRY.min(Duration::from_millis(fence_ms / 4))
+}
+
 /// An interval made up to a tenth shorter or longer by `chance` (0 to 1).
 pub(super) fn jittered(interval: Duration, chance: f64) -> Duration {
     interval.mul_f64(0.9 + 0.2 * chance.clamp(0.0, 1.0))
@@ -109,6 +115,13 @@ mod tests {
         assert_eq!(backoff(9, ms(10_000), 0.0), ms(10_000));
         // Nor is one asked more than once a second while it is away.
         assert_eq!(backoff(9, ms(200), 0.0), ms(1_000));
+    }
+
+    #[test]
+    fn a_session_is_sought_several_times_before_jobs_are_stopped() {
+        assert_eq!(longest_retry(72_000), ms(18_000));
+        assert_eq!(longest_retry(6_400), ms(1_600));
+        assert_eq!(longest_retry(3_600_000), LAST_RETRY);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! of an upload that breaks off is kept for a while, also over a restart, and the upload goes on from there.
 
 pub mod known;
+pub mod orphans;
 pub mod range;
 mod turns;
 

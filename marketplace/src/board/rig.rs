@@ -61,6 +61,8 @@ pub struct OpenSession {
     pub token: Token,
     /// Grows with each session.
     pub epoch: u64,
+    /// When it was opened.
+    pub opened: Instant,
     /// The last heartbeat taken in it; 0 before the first.
     pub seq: u64,
     /// Nothing was owed to be told in it yet: its first heartbeat is answered with a statement in any case.

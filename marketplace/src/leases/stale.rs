@@ -30,9 +30,16 @@ pub enum Stale {
     OutputsMissing,
 }
 
-/// What has run out for an open lease whose rig has been silent for `silent`.
-pub fn look(lease: &Lease, silent: Duration, now_ms: u64, patience: &Patience) -> Option<Stale> {
-    let since = |then: u64| Duration::from_millis(now_ms.saturating_sub(then));
+/// What has run out for an open lease whose rig has been silent for `silent`, and has had its session for `here`:
+/// while it has none, as after a restart of the marketplace, it could not answer, and that is not held against it.
+pub fn look(
+    lease: &Lease,
+    silent: Duration,
+    here: Duration,
+    now_ms: u64,
+    patience: &Patience,
+) -> Option<Stale> {
+    let since = |then: u64| Duration::from_millis(now_ms.saturating_sub(then)).min(here);
     if lease.closed {
         None
     } else if silent >= patience.lost {

@@ -89,10 +89,13 @@ async fn expire(app: &App) -> Result<(), Fault> {
         let stale: Vec<_> = {
             let live = rig.live();
             let silent = app.board.silence(&live);
+            let here = live.session.as_ref().map(|open| open.opened.elapsed());
+            let here = here.unwrap_or_default();
             let leases = live.mirror.leases.iter();
             leases
                 .filter_map(|lease| {
-                    stale::look(lease, silent, now, &patience).map(|what| (lease.id.clone(), what))
+                    stale::look(lease, silent, here, now, &patience)
+                        .map(|what| (lease.id.clone(), what))
                 })
                 .collect()
         };
@@ -237,6 +240,7 @@ fn standing_of(app: &App, rig: &Rig) -> Option<Standing> {
 mod tests {
     use super::*;
     use crate::ledger::{Charge, Terms};
+    use std::time::Duration;
     use sublet_protocol::lease::Ending;
     use sublet_protocol::money::{BasisPoints, HourlyPrice, MicroUsd};
 
@@ -268,6 +272,19 @@ mod tests {
             checkpoint: None,
             closed: true,
         }
+    }
+
+    #[test]
+    fn an_offer_is_unanswered_only_once_its_rig_could_have_answered() {
+        let mut offered = lease(LeaseState::Offered, EndCode::NotAccepted);
+        (offered.closed, offered.ending) = (false, None);
+        let patience = crate::app::Timing::default().patience();
+        let (second, now) = (Duration::from_secs(1), 3_600_000);
+        let look = |here| stale::look(&offered, second, here, now, &patience);
+        // The marketplace was away for an hour, and the rig has not come back yet.
+        assert_eq!(look(Duration::ZERO), None);
+        assert_eq!(look(patience.accept - second), None);
+        assert_eq!(look(patience.accept), Some(stale::Stale::Unanswered));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use super::scene::Scene;
 use crate::containers;
 use crate::program::{run, sublet_market};
+use crate::simulated::card;
 use rusqlite::{Connection, OpenFlags};
 use serde_json::Value;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,20 +14,47 @@ use std::process::Command;
 /// How far the times of Docker's news may be from its account of a container, in ms.
 const NEWS_LATE_MS: u64 = 700;
 
-/// Waits until the rig is at rest, and then looks at everything.
+/// Waits until the rig is at rest.
+#[track_caller]
+pub fn at_rest(scene: &mut Scene) {
+    let against = ["returning", "memory_held", "ledger_problem"];
+    scene.until_status("a rig at rest", |status| {
+        let reasons = card(status)["reasons"].as_array().unwrap();
+        status["market"]["connected"] == true
+            && status["leases"].as_array().unwrap().is_empty()
+            && !reasons
+                .iter()
+                .any(|reason| against.iter().any(|code| reason["code"] == *code))
+    });
+    scene.until("the owner's power limit", |scene| {
+        match scene.world.limit_mw() {
+            None | Some(450_000) => Ok(()),
+            limit => Err(format!("{limit:?}")),
+        }
+    });
+}
+
+/// Looks at everything.
 #[track_caller]
 pub fn all(scene: &mut Scene) {
-    scene.until_status("no open lease", |status| {
-        status["market"]["connected"] == true && status["leases"].as_array().unwrap().is_empty()
-    });
-    for code in ["returning", "memory_held", "ledger_problem"] {
-        scene.until_reason(code, false);
-    }
+    at_rest(scene);
     nothing_left_on_the_rig(scene);
     nothing_left_at_the_marketplace(scene);
     nothing_twice(scene);
     books(scene);
     logs(scene);
+}
+
+/// Looks at what takes long, and holds for all that happened in a scene: the wallet, reckoned anew.
+#[track_caller]
+pub fn in_the_end(scene: &mut Scene) {
+    let doctor = scene.told("doctor");
+    let checks = doctor["checks"].as_array().unwrap();
+    let ledger = checks
+        .iter()
+        .find(|check| check["name"] == "Ledger")
+        .unwrap();
+    assert_eq!(ledger["verdict"], "good", "the wallet's books: {ledger}");
 }
 
 #[track_caller]
@@ -45,12 +73,6 @@ fn nothing_left_on_the_rig(scene: &mut Scene) {
                 .filter(|file| !file.ends_with("/log"))
                 .collect(),
         )
-    });
-    scene.until("the owner's power limit", |scene| {
-        match scene.world.limit_mw() {
-            None | Some(450_000) => Ok(()),
-            limit => Err(format!("{limit:?}")),
-        }
     });
     let leases: Vec<String> = leases(scene).into_iter().map(|lease| lease.id).collect();
     for rules in ["iptables-save", "ip6tables-save"] {
@@ -139,13 +161,6 @@ fn books(scene: &mut Scene) {
         .args(["audit", "--data"])
         .arg(scene.market.data()));
     assert_eq!(said.code, 0, "the marketplace's books: {said:?}");
-    let doctor = scene.told("doctor");
-    let checks = doctor["checks"].as_array().unwrap();
-    let ledger = checks
-        .iter()
-        .find(|check| check["name"] == "Ledger")
-        .unwrap();
-    assert_eq!(ledger["verdict"], "good", "the wallet's books: {ledger}");
     let charged = scene.until("the marketplace's charges", |scene| {
         let jobs = scene.jobs()?;
         Ok(jobs
@@ -154,7 +169,7 @@ fn books(scene: &mut Scene) {
             .sum::<u64>())
     });
     let wallet = scene.until("a wallet of which all is proven", |scene| {
-        let wallet = scene.world.rig.run(&["wallet", "--json"]);
+        let wallet = scene.owners(&["wallet", "--json"]);
         let wallet = if wallet.answered() {
             wallet.json()
         } else {
@@ -205,8 +220,11 @@ fn logs(scene: &mut Scene) {
     let jobs = scene.until("the jobs", |scene| scene.jobs());
     for job in jobs.iter().filter(|job| job["state"] == "completed") {
         let id = job["job"].as_str().unwrap();
+        if !scene.known.insert(id.to_owned()) {
+            continue;
+        }
         scene.until("the whole log of a job that ended well", |scene| {
-            let said = scene.market.renter(&["logs", id]);
+            let said = scene.renter(&["logs", id]);
             let last = said.out.matches("wrote /out/picture.png").count();
             if last == 1 {
                 Ok(())

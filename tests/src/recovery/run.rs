@@ -57,8 +57,10 @@ pub fn tell_all(lanes: usize, made: Made, tellings: Vec<Telling>) -> Vec<Told> {
                         tell(scene, &telling)
                     });
                     let outcome = catch_unwind(attempt).unwrap_or_else(|panic| Err(words(&*panic)));
-                    if outcome.is_err() {
-                        scene = None;
+                    if outcome.is_err()
+                        && let Some(scene) = scene.take()
+                    {
+                        eprintln!("{}", scene.last_words());
                     }
                     let word = if outcome.is_ok() { "held" } else { "FAILED" };
                     let blow = telling
@@ -71,8 +73,15 @@ pub fn tell_all(lanes: usize, made: Made, tellings: Vec<Telling>) -> Vec<Told> {
                         begun.elapsed().as_secs_f64(),
                         telling.story.name
                     );
+                    told.lock()
+                        .unwrap()
+                        .push((number, Told { telling, outcome }));
+                }
+                let end = AssertUnwindSafe(|| scene.as_mut().map(aftermath::in_the_end));
+                if let Err(panic) = catch_unwind(end) {
                     let mut told = told.lock().unwrap();
-                    told.push((number, Told { telling, outcome }));
+                    let outcome = &mut told.last_mut().unwrap().1.outcome;
+                    *outcome = Err(format!("in the end of a scene: {}", words(&*panic)));
                 }
             });
         }
@@ -90,16 +99,21 @@ fn tell(scene: &mut Scene, telling: &Telling) -> Result<Trails, String> {
     for who in [Program::Agent, Program::Market] {
         scene.take_trail(who);
     }
+    let mut case = telling.case.clone();
     for _ in 0..TRIES {
-        scene.order(telling.case.clone());
+        scene.order(case.clone());
         scene.lost_time |= telling.story.loses_time;
         (telling.story.tell)(scene);
-        let struck = scene.struck;
-        scene.order(None);
+        aftermath::at_rest(scene);
+        let struck = scene.close();
+        let trails = [Program::Agent, Program::Market].map(|who| (who, scene.take_trail(who)));
         aftermath::all(scene);
-        if telling.case.is_none() || struck || telling.may_miss {
-            let trails = [Program::Agent, Program::Market].map(|who| (who, scene.take_trail(who)));
+        if case.is_none() || struck || telling.may_miss {
             return Ok(trails.into());
+        }
+        // What repeats may have come less often this time.
+        if let Some(case) = &mut case {
+            case.at.nth = 1;
         }
     }
     Err("the step was not reached".to_owned())
@@ -135,11 +149,14 @@ pub fn must_hold(told: &[Told]) {
     );
 }
 
-/// The cases of one program's steps: each step once over all stories, or every moment of each.
+/// The cases of one program's steps: each step that is `wanted` once over all stories, or every moment of each. Those
+/// that are `listed` come each time; what is asked of others comes as it is needed.
 pub fn cases(
     told: &[Told],
     who: Program,
     every: Option<usize>,
+    wanted: impl Fn(&str) -> bool,
+    listed: impl Fn(&str) -> bool,
     case: impl Fn(moments::At, usize) -> Case,
 ) -> Vec<Telling> {
     let mut met: BTreeSet<String> = BTreeSet::new();
@@ -156,14 +173,17 @@ pub fn cases(
         let names = moments::names(trail);
         let ats = match every {
             Some(most) => moments::every(trail, most),
-            None => moments::each_once(trail, &names.difference(&met).cloned().collect()),
+            None => {
+                let fresh = names.difference(&met).filter(|name| wanted(name));
+                moments::each_once(trail, &fresh.cloned().collect())
+            }
         };
         met.extend(names);
         for at in ats {
             let number = tellings.len();
             tellings.push(Telling {
                 story: told.telling.story,
-                may_miss: every.is_some() || at.nth > 1,
+                may_miss: every.is_some() || !listed(&at.step),
                 case: Some(case(at, number)),
             });
         }

@@ -9,6 +9,7 @@ use crate::rig::{HEADLESS, With};
 use crate::simulated::{Simulated, card};
 use rustix::process::Signal;
 use serde_json::Value;
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -16,10 +17,13 @@ use std::time::{Duration, Instant};
 /// How long anything may take until it is as it should be again, in all.
 pub const SOON: Duration = Duration::from_secs(60);
 /// How long a full disk stays full.
-const FULL_FOR: Duration = Duration::from_millis(1_500);
+const FULL_FOR: Duration = Duration::from_millis(1_200);
 /// Between two questions by a command, and between two looks at who stands still.
 const ASK_EVERY: Duration = Duration::from_millis(80);
 const TEND_EVERY: Duration = Duration::from_millis(5);
+
+/// How much of each log is told of a scene that failed.
+const LAST_LINES: usize = 60;
 
 /// Short, so that a rig is lost within seconds.
 const PATIENCE: Patience = Patience {
@@ -49,6 +53,8 @@ pub struct Scene {
     pub rig: String,
     /// Whether the agent shall run: who died is started again.
     pub agent_wanted: bool,
+    /// Jobs whose logs have been looked at.
+    pub known: BTreeSet<String>,
     /// A story was told here in which the marketplace gave a lease up.
     pub lost_time: bool,
     /// Times of containers, as Docker tells them.
@@ -82,10 +88,7 @@ impl Scene {
         words.extend(["--accept-ms", "3000", "--refused-ms", "300"].map(str::to_owned));
         let market = Market::start_with(&path("market"), PATIENCE, "100.00", words);
         let with = With {
-            env: dockerd
-                .iter()
-                .map(|d| ("DOCKER_HOST".to_owned(), d.host()))
-                .collect(),
+            env: environment(dockerd.as_ref()),
             words: rehearsal("agent.steps"),
             settings: Some(HEADLESS.replace("[rent]\n", "[rent]\ngrace_seconds = 60\n")),
         };
@@ -101,6 +104,7 @@ impl Scene {
             dockerd,
             rig,
             agent_wanted: true,
+            known: BTreeSet::new(),
             lost_time: false,
             events,
             case: None,
@@ -111,6 +115,18 @@ impl Scene {
             disks,
             folder,
         }
+    }
+
+    /// The ends of the programs' logs, and the steps of the agent.
+    pub fn last_words(&self) -> String {
+        let logs = ["agent.log", "market/log", "agent.steps/trail", "events"];
+        let tail = |name: &str| {
+            let text = std::fs::read_to_string(self.path(name)).unwrap_or_default();
+            let lines: Vec<&str> = text.lines().collect();
+            let from = lines.len().saturating_sub(LAST_LINES);
+            format!("--- the end of {name} ---\n{}\n", lines[from..].join("\n"))
+        };
+        logs.map(tail).concat()
     }
 
     /// A place in the scene's folder.
@@ -125,12 +141,20 @@ impl Scene {
         })
     }
 
-    /// Orders one blow, or none.
-    pub fn order(&mut self, case: Option<Case>) {
-        self.struck = false;
+    /// Takes the order back, and says whether it was carried out.
+    pub fn close(&mut self) -> bool {
         for who in [Program::Agent, Program::Market] {
             let _ = std::fs::remove_file(self.steps(who).join("order"));
         }
+        // Who has read it just now stands still by then.
+        self.rest(Duration::from_millis(30));
+        self.case = None;
+        self.struck
+    }
+
+    /// Orders one blow, or none.
+    pub fn order(&mut self, case: Option<Case>) {
+        self.struck = false;
         if let Some(case) = &case {
             let order = self.steps(case.who).join("order");
             std::fs::write(order, format!("{} {}", case.at.nth, case.at.step)).unwrap();
@@ -277,11 +301,33 @@ impl Scene {
         }
     }
 
+    /// An owner's command, and what it says. Whoever asks may be the one that somebody standing still keeps waiting, so
+    /// blows fall meanwhile.
+    pub fn owners(&mut self, words: &[&str]) -> Said {
+        let command = self.world.rig.owners(words);
+        self.meanwhile(command)
+    }
+
+    /// A renter's command, likewise.
+    pub fn renter(&mut self, words: &[&str]) -> Said {
+        let command = self.market.command(words);
+        self.meanwhile(command)
+    }
+
+    fn meanwhile(&mut self, mut command: Command) -> Said {
+        let asked = std::thread::spawn(move || run(&mut command));
+        while !asked.is_finished() {
+            self.tend();
+            std::thread::sleep(TEND_EVERY);
+        }
+        asked.join().unwrap()
+    }
+
     /// An owner's command, until the agent has taken it.
     #[track_caller]
     pub fn owner(&mut self, words: &[&str]) {
         self.until(&format!("`sublet {}`", words.join(" ")), |scene| {
-            let said = scene.world.rig.run(words);
+            let said = scene.owners(words);
             if said.code == 0 {
                 Ok(())
             } else {
@@ -294,7 +340,7 @@ impl Scene {
     #[track_caller]
     pub fn told(&mut self, word: &str) -> Value {
         self.until(word, |scene| {
-            let said = scene.world.rig.run(&[word, "--json"]);
+            let said = scene.owners(&[word, "--json"]);
             if said.answered() || said.code == 1 && word == "doctor" {
                 serde_json::from_str(&said.out).map_err(|error| format!("{error}: {said:?}"))
             } else {
@@ -307,7 +353,7 @@ impl Scene {
     #[track_caller]
     pub fn until_status(&mut self, what: &str, wanted: impl Fn(&Value) -> bool) -> Value {
         self.until(what, |scene| {
-            let said = scene.world.rig.run(&["status", "--json"]);
+            let said = scene.owners(&["status", "--json"]);
             if !said.answered() {
                 return Err(said.err);
             }
@@ -340,7 +386,16 @@ impl Scene {
     /// As [`Self::submit`], of another image.
     #[track_caller]
     pub fn submit_image(&mut self, image: &str, passes: u32, rest_ms: u32, lines: &str) -> String {
-        self.submit_job(image, passes, rest_ms, &[], lines)
+        let seed = self.jobs;
+        // Each job makes a picture of its own, so that each has to be sent.
+        let command = format!(
+            "--width, '16', --height, '16', --samples, '{passes}', --rest, '{rest_ms}', --seed, '{seed}'"
+        );
+        self.submit_command(
+            image,
+            &command,
+            &format!("      outputs: [/out/picture.png]\n{lines}"),
+        )
     }
 
     /// As [`Self::submit`], with more words on the job's command line.
@@ -353,30 +408,30 @@ impl Scene {
         lines: &str,
     ) -> String {
         let image = crate::program::given("SUBLET_SAMPLE_IMAGE");
-        self.submit_job(&image, passes, rest_ms, words, lines)
+        let words: String = words.iter().map(|word| format!(", '{word}'")).collect();
+        let seed = self.jobs;
+        let command = format!(
+            "--width, '16', --height, '16', --samples, '{passes}', --rest, '{rest_ms}', --seed, '{seed}'{words}"
+        );
+        self.submit_command(
+            &image,
+            &command,
+            &format!("      outputs: [/out/picture.png]\n{lines}"),
+        )
     }
 
+    /// As [`Self::submit`], of any image and command, with lines under `x-sublet`.
     #[track_caller]
-    fn submit_job(
-        &mut self,
-        image: &str,
-        passes: u32,
-        rest_ms: u32,
-        words: &[&str],
-        lines: &str,
-    ) -> String {
-        let words: String = words.iter().map(|word| format!(", '{word}'")).collect();
+    pub fn submit_command(&mut self, image: &str, command: &str, lines: &str) -> String {
         self.jobs += 1;
         let name = format!("job{}", self.jobs);
         let spec = format!(
-            "services:\n  {name}:\n    image: {image}\n    command: [--width, '16', --height, '16', --samples, '{passes}', --rest, '{rest_ms}'{words}]\n    deploy: {{resources: {{limits: {{cpus: \"0.5\", memory: 64m}}}}}}\n    x-sublet:\n      gpu: {{allow_software: true}}\n      max_price_per_hour: 0.50\n      outputs: [/out/picture.png]\n{lines}"
+            "services:\n  {name}:\n    image: {image}\n    command: [{command}]\n    deploy: {{resources: {{limits: {{cpus: \"0.5\", memory: 64m}}}}}}\n    x-sublet:\n      gpu: {{allow_software: true}}\n      max_price_per_hour: 0.50\n{lines}"
         );
         let file = self.path("job.yaml");
         std::fs::write(&file, spec).unwrap();
         self.until("the job is taken", |scene| {
-            let said = scene
-                .market
-                .renter(&["submit", file.to_str().unwrap(), "--json"]);
+            let said = scene.renter(&["submit", file.to_str().unwrap(), "--json"]);
             if said.code == 0 {
                 return Ok(said.json()["job"].as_str().unwrap().to_owned());
             }
@@ -395,8 +450,8 @@ impl Scene {
     }
 
     /// Every job, as the marketplace tells it.
-    pub fn jobs(&self) -> Result<Vec<Value>, String> {
-        let said = self.market.renter(&["ps", "--json"]);
+    pub fn jobs(&mut self) -> Result<Vec<Value>, String> {
+        let said = self.renter(&["ps", "--json"]);
         if said.code != 0 {
             return Err(said.err);
         }
@@ -432,7 +487,7 @@ impl Scene {
     #[track_caller]
     pub fn cancel(&mut self, job: &str) {
         self.until("the cancellation is taken", |scene| {
-            let said: Said = scene.market.renter(&["cancel", job]);
+            let said: Said = scene.renter(&["cancel", job]);
             match said.code {
                 // Refused: it is over already.
                 0 | 1 => Ok(()),
@@ -441,6 +496,13 @@ impl Scene {
         });
         self.until_job(job, "over", is_over);
     }
+}
+
+/// No graphics adapter is looked for: the simulated card is all that a story needs, and the agent starts often.
+fn environment(dockerd: Option<&Dockerd>) -> Vec<(String, String)> {
+    let docker = dockerd.map(|dockerd| ("DOCKER_HOST".to_owned(), dockerd.host()));
+    let no_adapters = ("VK_DRIVER_FILES".to_owned(), "/dev/null".to_owned());
+    docker.into_iter().chain([no_adapters]).collect()
 }
 
 /// Whether nothing more happens to a job.

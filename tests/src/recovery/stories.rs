@@ -3,11 +3,13 @@
 
 use super::parts::Victim;
 use super::scene::{Scene, is_over};
-use crate::program::given;
-use crate::simulated::calm;
+use crate::program::{given, run};
+use crate::simulated::{CARD, calm};
 use nvml_sim::{Code, Gpu};
 use rustix::process::Signal;
 use serde_json::Value;
+use std::path::Path;
+use std::process::Command;
 
 /// A story.
 #[derive(Debug, Clone, Copy)]
@@ -35,6 +37,7 @@ const fn story(name: &'static str, tell: fn(&mut Scene)) -> Story {
 pub const ALL: &[Story] = &[
     story("a job that ends well", ends_well),
     story("the owner takes the GPU back, with grace", taken_back),
+    story("one GPU is taken back from a job that ignores it", stubborn),
     story("a job keeps its place, and goes on from it", goes_on),
     story("an image that is not there", no_image),
     story("the agent goes down in order, and comes back", goes_down),
@@ -71,6 +74,44 @@ fn taken_back(scene: &mut Scene) {
     scene.owner(&["resume"]);
     scene.until_running(&job);
     scene.cancel(&job);
+}
+
+fn stubborn(scene: &mut Scene) {
+    let image = image_of(Path::new(&given("SUBLET_HOSTILE")), scene);
+    let job = scene.submit_command(
+        &image,
+        "ignore-signals, '60'",
+        "      reclaim_grace: 1s\n      retries: 5\n",
+    );
+    scene.until_running(&job);
+    scene.owner(&["pause", "--gpu", CARD]);
+    scene.until_job(&job, "no longer leased", |view| view["state"] != "leased");
+    scene.cancel(&job);
+    scene.owner(&["resume", "--gpu", CARD]);
+}
+
+/// An image of one program, pushed to the registry of the tests: its name with the digest.
+fn image_of(program: &Path, scene: &Scene) -> String {
+    let name = format!("{}/sublet/stubborn", given("SUBLET_TEST_REGISTRY"));
+    let (folder, file) = (
+        program.parent().unwrap(),
+        program.file_name().unwrap().to_str().unwrap(),
+    );
+    let script = format!(
+        "tar -c -C {} {file} | docker import --change 'ENTRYPOINT [\"/{file}\"]' - {name} >/dev/null && docker push -q {name} >/dev/null && docker image inspect {name} --format '{{{{index .RepoDigests 0}}}}'",
+        folder.display()
+    );
+    let mut command = Command::new("sh");
+    command.args(["-c", &script]);
+    if let Some(dockerd) = &scene.dockerd {
+        command.env("DOCKER_HOST", dockerd.host());
+    }
+    let said = run(&mut command);
+    assert_eq!(
+        said.code, 0,
+        "the image of {file} could not be made: {said:?}"
+    );
+    said.out.trim().to_owned()
 }
 
 fn goes_on(scene: &mut Scene) {

@@ -10,17 +10,13 @@ use sublet_protocol::ids::LeaseId;
 use sublet_protocol::lease::{EndCode, Ending, Output, signal_name};
 
 /// How long after a step failed it is tried again, in ms.
-const RETRY_MS: u64 = 5_000;
+pub(super) const RETRY_MS: u64 = 5_000;
 
 impl Turn<'_> {
     pub(super) fn news(&mut self, id: &LeaseId, news: News) {
         let now = self.now;
         let Some(lease) = self.memory.leases.get_mut(id) else {
-            // A container of a lease that nobody remembers: it may not stay.
-            if !matches!(news, News::Removed | News::Progress(_) | News::Saved { .. }) {
-                self.effects.push(Effect::Remove { lease: id.clone() });
-            }
-            return;
+            return self.stray(id, &news);
         };
         match news {
             News::Pulled => self.advance(id, Signal::Pulled),

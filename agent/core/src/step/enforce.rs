@@ -67,6 +67,7 @@ impl Turn<'_> {
                 self.effects.push(effect);
             }
         }
+        self.clear_strays();
         self.look_after_gpus();
     }
 

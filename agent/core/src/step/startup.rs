@@ -1,6 +1,7 @@
 //! After a start: what Docker knows is matched with what is remembered.
 
 use super::Turn;
+use super::container::RETRY_MS;
 use crate::effect::Effect;
 use crate::event::{FoundContainer, FoundState, News};
 use crate::lease::Stage;
@@ -22,6 +23,7 @@ impl Turn<'_> {
             self.resume(&id, state);
         }
         for lease in found.into_keys() {
+            self.memory.strays.insert(lease.clone(), None);
             self.effects.push(Effect::Remove { lease });
         }
         self.memory.reconciled = true;
@@ -38,6 +40,10 @@ impl Turn<'_> {
         let Some(lease) = self.memory.leases.get_mut(id) else {
             return;
         };
+        if !lease.removed && matches!(state, Some(FoundState::Exited { .. })) {
+            // It is over, but perhaps not all of what it printed has reached its renter.
+            self.effects.push(Effect::Watch { lease: id.clone() });
+        }
         match (lease.stage, state) {
             (Stage::Over, _) if lease.removed => {}
             (Stage::Starting | Stage::Running, Some(FoundState::Running { ran_ms })) => {
@@ -104,6 +110,32 @@ impl Turn<'_> {
                     self.effects.push(Effect::Watch { lease: id.clone() });
                 }
                 self.effects.push(work);
+            }
+        }
+    }
+
+    /// News of a lease that nobody remembers: nothing of it may stay, and what cannot be removed now is tried again in
+    /// a while.
+    pub(super) fn stray(&mut self, id: &LeaseId, news: &News) {
+        match news {
+            News::Progress(_) | News::Saved { .. } => {}
+            News::Removed => {
+                self.memory.strays.remove(id);
+            }
+            News::NotYet { .. } => {
+                let again = self.now.mono_ms + RETRY_MS;
+                self.memory.strays.insert(id.clone(), Some(again));
+            }
+            _ => self.effects.push(Effect::Remove { lease: id.clone() }),
+        }
+    }
+
+    /// Tries again what could not be removed.
+    pub(super) fn clear_strays(&mut self) {
+        for (id, again) in &mut self.memory.strays {
+            if again.is_some_and(|at| self.now.mono_ms >= at) {
+                *again = None;
+                self.effects.push(Effect::Remove { lease: id.clone() });
             }
         }
     }
