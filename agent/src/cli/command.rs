@@ -231,7 +231,7 @@ Examples:
         /// Which, such as rent.away_minutes
         key: String,
         /// What it shall be; lists take several
-        #[arg(required = true, value_name = "VALUE", allow_hyphen_values = true)]
+        #[arg(required = true, value_name = "VALUE", allow_negative_numbers = true)]
         values: Vec<String>,
     },
     /// Go back to the default

@@ -145,16 +145,22 @@ fn a_job_reclaimed_three_times_across_two_rigs_makes_the_same_picture() {
 fn a_job_of_a_rig_that_dies_goes_on_elsewhere_from_its_last_interval() {
     let folder = tempfile::tempdir().unwrap();
     let market = Market::start(&folder.path().join("market"), BRISK, "1.00");
-    let mut first = Rig::ready(&folder.path().join("a"), &market.url);
+    // Both are there from the start: the job would be over before a rig is made ready.
+    let rigs = ["a", "b"].map(|name| Rig::ready(&folder.path().join(name), &market.url));
     let job = market.submit(&picture(true));
-    until("a checkpoint", LATE, || {
+    let taker = until("a checkpoint", LATE, || {
         let lease = market.job(&job)["leases"][0].clone();
         match lease["checkpoint"]["used_ms"].as_u64() {
-            Some(_) => Ok(()),
+            Some(_) => Ok(lease["rig"].clone()),
             None => Err(lease.to_string()),
         }
     });
-    let second = Rig::ready(&folder.path().join("b"), &market.url);
+    let [one, other] = rigs;
+    let (mut first, second) = if taker == name(&one) {
+        (one, other)
+    } else {
+        (other, one)
+    };
     first.kill_dead();
     let view = market.until_job(&job, &["completed"], LATE);
     let leases = view["leases"].as_array().unwrap();
