@@ -29,7 +29,9 @@ story("an owner who has chosen nothing is shown what was found, and nothing rent
   expect(await owner.page.getByRole("navigation").count()).toBe(0);
   const found = owner.page.getByRole("region", { name: "What was found" });
   for (const check of ["Docker", "Marketplace", "Ledger"]) {
-    await found.getByRole("listitem").filter({ hasText: check }).getByText("In order").waitFor({ state: "attached" });
+    // By its name: others' sentences speak of it too.
+    const line = found.getByRole("listitem").filter({ has: owner.page.getByText(check, { exact: true }) });
+    await line.getByText("In order").waitFor({ state: "attached" });
   }
   await found.getByRole("listitem").filter({ hasText: "Graphics adapters" }).getByText("--allow-software-gpu").waitFor();
   expect(await owner.picture("first-run-found")).toEqual([]);
